@@ -1,124 +1,74 @@
-"""The event contract as types: one struct per event type, the operation, and the closed sets they draw from.
+"""The event contract as types: one struct per event type, the operation, and the order they are read in.
 
-Owns names, units and order of events; must not know how they travel (`stream/decode.py`) or what
-they mean for the score (`signals.py`). JSON Schemas and AsyncAPI are generated from here.
+Owns names and order of events; must not know how they travel (`stream/decode.py`) or what they mean for the score
+(`signals.py`). What a single field may hold stands in `vocabulary.py`. JSON Schemas and AsyncAPI are generated from
+here. A struct refuses fields it does not know: decoding takes that as the sign to drop them (and to count).
 """
 
-import enum
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
-from msgspec import Meta, Struct, field
+from msgspec import Struct, field
+
+from pipeline.core import vocabulary
+from pipeline.core.vocabulary import MAX_MILLISECONDS, EndedBy, OperationStatus, Outcome, RejectReason, TransferKind
+
+__all__ = [
+    "CHANNEL_TYPES", "EPOCH", "MAX_MILLISECONDS", "OPERATION_TYPE", "ORDER", "RANKS", "TYPES", "TYPE_PREFIX",
+    "Arrived", "CallbackRequested", "Called", "ClientError", "Consulted", "Ended", "EndedBy", "Event", "FieldError",
+    "Held", "HelpOpened", "InteractionEvent", "NoShow", "NotAnswered", "Offered", "Operation", "OperationStatus",
+    "Outcome", "Parked", "Queued", "Recalled", "RejectReason", "Reopened", "Resumed", "Saved", "SelfServiceEntered",
+    "SelfServiceLeft", "Served", "Step", "StepViewed", "SubmitAttempted", "SubmitRefused", "TransferKind",
+    "Transferred", "Uploaded", "WrappedUp", "event_time", "milliseconds", "type_name",
+]  # fmt: skip
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TYPE_PREFIX: Final = "touchpoint."
 OPERATION_TYPE: Final = "touchpoint.operation.v1"
-MAX_MILLISECONDS: Final = 9_000_000_000_000
-
-Identifier = Annotated[str, Meta(min_length=1, max_length=200)]
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
-Text = Annotated[str, Meta(max_length=200)]
-Seconds = Annotated[float, Meta(ge=0, le=10_000_000)]
-Count = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
-EpochMilliseconds = Annotated[int, Meta(ge=0, le=MAX_MILLISECONDS, description="milliseconds since 1970-01-01 UTC")]
-ZonedTime = Annotated[datetime, Meta(tz=True, description="RFC 3339 with a zone")]
-Time = EpochMilliseconds | ZonedTime
 
 
-class Outcome(enum.StrEnum):
-    """How an interaction ended; `timed_out` is set by the worker when nobody said."""
-
-    COMPLETED = "completed"
-    SUBMITTED = "submitted"
-    ABANDONED = "abandoned"
-    NO_SHOW = "no_show"
-    FAILED = "failed"
-    REFUSED = "refused"
-    SAVED = "saved"
-    CALLED_BACK = "called_back"
-    TIMED_OUT = "timed_out"
-
-
-class EndedBy(enum.StrEnum):
-    """Who ended the interaction."""
-
-    CUSTOMER = "customer"
-    STAFF = "staff"
-    SYSTEM = "system"
-
-
-class TransferKind(enum.StrEnum):
-    """`blind`: handed over without a word; `warm`: introduced."""
-
-    BLIND = "blind"
-    WARM = "warm"
-
-
-class OperationStatus(enum.StrEnum):
-    """How a backend system's work ended."""
-
-    OK = "ok"
-    FAILED = "failed"
-    TIMED_OUT = "timed_out"
-    REFUSED = "refused"
-
-
-class RejectReason(enum.StrEnum):
-    """Why a record could not be used. Closed: tables, metrics and docs list exactly these."""
-
-    MALFORMED = "malformed"
-    SCHEMA = "schema"
-    UNKNOWN_TYPE = "unknown_type"
-    UNKNOWN_TOUCH_POINT = "unknown_touch_point"
-    BAD_TIME = "bad_time"
-    TOO_LARGE = "too_large"
-    MISPLACED = "misplaced"
-    LATE = "late"
-    ORPHAN = "orphan"
-    CONFLICT = "conflict"
-    ROW_REFUSED = "row_refused"
-
-
-class Operation(Struct, kw_only=True, gc=False, omit_defaults=True):
+class Operation(Struct, kw_only=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """A backend system's work for one interaction. `time` is its start."""
 
     kind: ClassVar[str] = "operation"
-    interaction: Identifier
-    system: Name
-    operation: Name
-    time: Time
-    seconds: Seconds
-    status: OperationStatus
-    attempt: Count | None = None
-    synthetic: bool = False
+    schema_version: ClassVar[str] = "1-0-0"
+    interaction: vocabulary.InteractionId
+    system: vocabulary.SystemName
+    operation: vocabulary.OperationName
+    time: vocabulary.Time
+    seconds: vocabulary.Duration
+    status: vocabulary.Status
+    attempt: vocabulary.Attempt = None
+    synthetic: vocabulary.Synthetic = False
 
 
-class InteractionEvent(Struct, kw_only=True, gc=False, omit_defaults=True):
+class InteractionEvent(Struct, kw_only=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """Fields that every event between customer and organisation may carry."""
 
     kind: ClassVar[str] = ""
-    interaction: Identifier
-    touch_point: Identifier
-    time: Time
-    customer: Text | None = None
-    session: Text | None = None
-    staff: Text | None = None
-    team: Text | None = None
-    task: Text | None = None
-    segment: Text | None = None
-    priority: Text | None = None
-    appointment: bool | None = None
-    synthetic: bool = False
-    continues: Identifier | None = None
-    attempt: Count | None = None
+    schema_version: ClassVar[str] = "1-0-0"  # SchemaVer: raise ADDITION for a new optional field
+    interaction: vocabulary.InteractionId
+    touch_point: vocabulary.TouchPointName
+    time: vocabulary.Time
+    customer: vocabulary.CustomerId = None
+    session: vocabulary.SessionId = None
+    staff: vocabulary.StaffId = None
+    team: vocabulary.TeamName = None
+    task: vocabulary.TaskName = None
+    segment: vocabulary.SegmentName = None
+    priority: vocabulary.Priority = None
+    appointment: vocabulary.Appointment = None
+    synthetic: vocabulary.Synthetic = False
+    continues: vocabulary.Continues = None
+    attempt: vocabulary.Attempt = None
 
 
 class Arrived(InteractionEvent):
     """The customer is here: took a ticket, the line picked up, the form opened."""
 
     kind = "arrived"
-    ticket: Text | None = None
-    service: Text | None = None
+    ticket: vocabulary.Ticket = None
+    service: vocabulary.Service = None
 
 
 class SelfServiceEntered(InteractionEvent):
@@ -131,15 +81,15 @@ class SelfServiceLeft(InteractionEvent):
     """Self service ended; `contained`: it solved the matter."""
 
     kind = "self_service_left"
-    contained: bool | None = None
+    contained: vocabulary.Contained = None
 
 
 class Queued(InteractionEvent):
     """Waiting for a person begins; `estimated_wait` in seconds, as told to the customer."""
 
     kind = "queued"
-    queue: Text | None = None
-    estimated_wait: Seconds | None = None
+    queue: vocabulary.QueueName = None
+    estimated_wait: vocabulary.EstimatedWait = None
 
 
 class Offered(InteractionEvent):
@@ -158,14 +108,14 @@ class Called(InteractionEvent):
     """The ticket was called to a counter."""
 
     kind = "called"
-    counter: Text | None = None
+    counter: vocabulary.Counter = None
 
 
 class Recalled(InteractionEvent):
     """The ticket was called again."""
 
     kind = "recalled"
-    counter: Text | None = None
+    counter: vocabulary.Counter = None
 
 
 class NoShow(InteractionEvent):
@@ -178,7 +128,7 @@ class Served(InteractionEvent):
     """Service by a person begins."""
 
     kind = "served"
-    counter: Text | None = None
+    counter: vocabulary.Counter = None
 
 
 class Held(InteractionEvent):
@@ -209,8 +159,8 @@ class Transferred(InteractionEvent):
     """Handed to somebody else; counts at the touch-point of arrival."""
 
     kind = "transferred"
-    to: Text | None = None
-    transfer: TransferKind | None = field(default=None, name="kind")
+    to: vocabulary.TransferTarget = None
+    transfer: vocabulary.Transfer = field(default=None, name="kind")
 
 
 class CallbackRequested(InteractionEvent):
@@ -223,24 +173,24 @@ class Step(InteractionEvent):
     """One named step of the service took `seconds`."""
 
     kind = "step"
-    name: Name
-    seconds: Seconds
-    ok: bool
+    name: vocabulary.StepName
+    seconds: vocabulary.Duration
+    ok: vocabulary.Succeeded
 
 
 class StepViewed(InteractionEvent):
     """A page or section of a form came on screen."""
 
     kind = "step_viewed"
-    step: Name | None = None
+    step: vocabulary.Page = None
 
 
 class FieldError(InteractionEvent):
     """A field was refused; never carries what was typed."""
 
     kind = "field_error"
-    field: Name
-    code: Text | None = None
+    field: vocabulary.FieldName
+    code: vocabulary.Code = None
 
 
 class SubmitAttempted(InteractionEvent):
@@ -253,7 +203,7 @@ class SubmitRefused(InteractionEvent):
     """The form was not accepted."""
 
     kind = "submit_refused"
-    code: Text | None = None
+    code: vocabulary.Code = None
 
 
 class HelpOpened(InteractionEvent):
@@ -266,15 +216,15 @@ class Uploaded(InteractionEvent):
     """A document arrived: `bytes` long, after `seconds`."""
 
     kind = "uploaded"
-    bytes: Count
-    seconds: Seconds
+    bytes: vocabulary.Size
+    seconds: vocabulary.Duration
 
 
 class ClientError(InteractionEvent):
     """The customer's browser or app failed."""
 
     kind = "client_error"
-    code: Text | None = None
+    code: vocabulary.Code = None
 
 
 class Saved(InteractionEvent):
@@ -287,8 +237,8 @@ class Ended(InteractionEvent):
     """It is over: how, and by whom."""
 
     kind = "ended"
-    outcome: Outcome
-    by: EndedBy | None = None
+    outcome: vocabulary.EndOutcome
+    by: vocabulary.EndActor = None
 
 
 class Reopened(InteractionEvent):
@@ -307,54 +257,29 @@ Event = InteractionEvent | Operation
 
 # The position in this tuple is the type's rank: facts of equal time are read in this order.
 ORDER: Final[tuple[type[Event], ...]] = (
-    Arrived,
-    StepViewed,
-    SelfServiceEntered,
-    SelfServiceLeft,
-    Queued,
-    Offered,
-    NotAnswered,
-    Called,
-    Recalled,
-    Served,
-    Operation,
-    Step,
-    Held,
-    Parked,
-    Resumed,
-    Consulted,
-    Transferred,
-    CallbackRequested,
-    FieldError,
-    HelpOpened,
-    Uploaded,
-    ClientError,
-    SubmitAttempted,
-    SubmitRefused,
-    NoShow,
-    Saved,
-    Ended,
-    Reopened,
+    Arrived, StepViewed, SelfServiceEntered, SelfServiceLeft, Queued, Offered, NotAnswered, Called, Recalled,
+    Served, Operation, Step, Held, Parked, Resumed, Consulted, Transferred, CallbackRequested, FieldError,
+    HelpOpened, Uploaded, ClientError, SubmitAttempted, SubmitRefused, NoShow, Saved, Ended, Reopened,
     WrappedUp,
-)
+)  # fmt: skip
 RANKS: Final[dict[type[Event], int]] = {event_type: rank for rank, event_type in enumerate(ORDER)}
-TYPES: Final[dict[str, type[InteractionEvent]]] = {
-    event_type.kind: event_type for event_type in ORDER if issubclass(event_type, InteractionEvent)
-}
+TYPES: Final = {event_type.kind: event_type for event_type in ORDER if issubclass(event_type, InteractionEvent)}
 
 CHANNEL_TYPES: Final[dict[str, frozenset[str]]] = {
-    "branch": frozenset(
-        "arrived called recalled no_show served parked resumed transferred step ended reopened wrapped_up".split()
-    ),
-    "call_center": frozenset(
-        "arrived self_service_entered self_service_left queued offered not_answered served held resumed consulted"
-        " transferred callback_requested step ended reopened wrapped_up".split()
-    ),
-    "online_form": frozenset(
-        "arrived step_viewed field_error submit_attempted submit_refused help_opened uploaded client_error saved"
-        " ended reopened".split()
-    ),
-}
+    "branch": frozenset({
+        "arrived", "called", "recalled", "no_show", "served", "parked", "resumed", "transferred", "step",
+        "ended", "reopened", "wrapped_up",
+    }),
+    "call_center": frozenset({
+        "arrived", "self_service_entered", "self_service_left", "queued", "offered", "not_answered", "served",
+        "held", "resumed", "consulted", "transferred", "callback_requested", "step", "ended", "reopened",
+        "wrapped_up",
+    }),
+    "online_form": frozenset({
+        "arrived", "step_viewed", "field_error", "submit_attempted", "submit_refused", "help_opened",
+        "uploaded", "client_error", "saved", "ended", "reopened",
+    }),
+}  # fmt: skip
 
 
 def type_name(channel: str, kind: str) -> str:

@@ -1,0 +1,116 @@
+"""The closed sets and the fields of the contract: limits, units and meaning, each stated once.
+
+Owns what a single value may be; must not know which event carries it (`events.py`, `side_events.py`).
+"""
+
+import enum
+from datetime import datetime
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+MAX_MILLISECONDS: Final = 9_000_000_000_000
+
+Identifier = Annotated[str, Meta(min_length=1, max_length=200)]
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Text = Annotated[str, Meta(max_length=200)]
+Seconds = Annotated[float, Meta(ge=0, le=10_000_000)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
+EpochMilliseconds = Annotated[int, Meta(ge=0, le=MAX_MILLISECONDS, description="Milliseconds since 1970-01-01 UTC.")]
+ZonedTime = Annotated[datetime, Meta(tz=True, description="RFC 3339 with a zone.")]
+Instant = EpochMilliseconds | ZonedTime
+
+
+class Outcome(enum.StrEnum):
+    """How an interaction ended; `timed_out` is set by the worker when nobody said."""
+
+    COMPLETED = "completed"
+    SUBMITTED = "submitted"
+    ABANDONED = "abandoned"
+    NO_SHOW = "no_show"
+    FAILED = "failed"
+    REFUSED = "refused"
+    SAVED = "saved"
+    CALLED_BACK = "called_back"
+    TIMED_OUT = "timed_out"
+
+
+class EndedBy(enum.StrEnum):
+    """Who ended the interaction."""
+
+    CUSTOMER = "customer"
+    STAFF = "staff"
+    SYSTEM = "system"
+
+
+class TransferKind(enum.StrEnum):
+    """`blind`: handed over without a word; `warm`: introduced."""
+
+    BLIND = "blind"
+    WARM = "warm"
+
+
+class OperationStatus(enum.StrEnum):
+    """How a backend system's work ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    REFUSED = "refused"
+
+
+class RejectReason(enum.StrEnum):
+    """Why a record could not be used. Closed: tables, metrics and docs list exactly these."""
+
+    MALFORMED = "malformed"
+    SCHEMA = "schema"
+    UNKNOWN_TYPE = "unknown_type"
+    UNKNOWN_TOUCH_POINT = "unknown_touch_point"
+    BAD_TIME = "bad_time"
+    TOO_LARGE = "too_large"
+    MISPLACED = "misplaced"
+    LATE = "late"
+    ORPHAN = "orphan"
+    CONFLICT = "conflict"
+    ROW_REFUSED = "row_refused"
+
+
+# Every event
+Time = Annotated[Instant, Meta(description="When it happened, by the source's clock.")]
+InteractionId = Annotated[Identifier, Meta(description="The interaction: key of the record; never used again.")]
+TouchPointName = Annotated[
+    Identifier, Meta(description="Where: the touch-point the interaction arrived at.", examples=["branch/042/teller"])
+]
+CustomerId = Annotated[Text | None, Meta(description="Who; leaves the worker only as a pseudonym.")]
+SessionId = Annotated[Text | None, Meta(description="Workstation or staff session.")]
+StaffId = Annotated[Text | None, Meta(description="Member of staff; leaves the worker only as a pseudonym.")]
+TeamName = Annotated[Text | None, Meta(description="Team that the staff belongs to.")]
+TaskName = Annotated[Text | None, Meta(description="What the customer came for, as the source classifies it.")]
+SegmentName = Annotated[Text | None, Meta(description="Customer segment.")]
+Priority = Annotated[Text | None, Meta(description="Priority class, as the source names it.")]
+Appointment = Annotated[bool | None, Meta(description="Whether the customer had an appointment.")]
+Synthetic = Annotated[bool, Meta(description="True for probes and simulations: no customer was there.")]
+Continues = Annotated[Identifier | None, Meta(description="Id of the earlier interaction that this one carries on.")]
+Attempt = Annotated[Count | None, Meta(description="Which attempt this is, counted from 1.")]
+
+# Single types
+Ticket = Annotated[Text | None, Meta(description="Number on the ticket.")]
+Service = Annotated[Text | None, Meta(description="Service chosen on arrival.")]
+Contained = Annotated[bool | None, Meta(description="Whether self service solved the matter.")]
+QueueName = Annotated[Text | None, Meta(description="The queue.")]
+EstimatedWait = Annotated[Seconds | None, Meta(description="Wait told to the customer, in seconds.")]
+Counter = Annotated[Text | None, Meta(description="The counter or desk.")]
+TransferTarget = Annotated[Text | None, Meta(description="Who or what receives it.")]
+Transfer = Annotated[TransferKind | None, Meta(description="How it was handed over.")]
+StepName = Annotated[Name, Meta(description="The step of the service.")]
+Page = Annotated[Name | None, Meta(description="Page or section of the form.")]
+Duration = Annotated[Seconds, Meta(description="How long it took, in seconds.")]
+Succeeded = Annotated[bool, Meta(description="Whether it succeeded.")]
+FieldName = Annotated[Name, Meta(description="Name of the form field; never what was typed.")]
+Code = Annotated[Text | None, Meta(description="Error code; never what was typed.")]
+Size = Annotated[Count, Meta(description="Size in bytes.")]
+EndOutcome = Annotated[Outcome, Meta(description="How it ended.")]
+EndActor = Annotated[EndedBy | None, Meta(description="Who ended it.")]
+SystemName = Annotated[Name, Meta(description="The backend system.", examples=["identity"])]
+OperationName = Annotated[Name, Meta(description="What it did.", examples=["verify"])]
+Status = Annotated[OperationStatus, Meta(description="How the work ended.")]
