@@ -1,0 +1,72 @@
+"""From the facts of one interaction to what its row says: signals, score, attributes, version."""
+
+from pipeline.core.events import Operation, Outcome, WrappedUp
+from pipeline.core.interaction import Fact, Interaction
+from pipeline.core.scored import RANK_ENDED, RANK_TIMED_OUT, Attributes, ScoredInteraction, State, row_version
+from pipeline.core.scoring import score
+from pipeline.core.signals import derive
+
+
+def assess(held: Interaction, state: State, step: int, epoch: int) -> ScoredInteraction:
+    """Score an interaction as it stands in `state`.
+
+    An open one is read as of `opened_at` + `provisional_after` · 2^step. Opening and touch-point must be known.
+    """
+    touch_point, opened_at = held.touch_point, held.opened_at
+    assert touch_point is not None  # noqa: S101  # the shard writes nothing before both are known
+    assert opened_at is not None  # noqa: S101  # as above
+    facts = held.facts
+    facts.sort()
+    as_of = opened_at + (held.windows.provisional_after << step) if state is State.OPEN else None
+    end = customer_end(held, state) if as_of is None else as_of
+    outcome = {State.ENDED: held.ending_outcome, State.TIMED_OUT: Outcome.TIMED_OUT, State.OPEN: None}[state]
+    passage = derive(facts, touch_point.emits, touch_point.channel.waits_from, end, outcome, as_of)
+    rank = {State.ENDED: RANK_ENDED, State.TIMED_OUT: RANK_TIMED_OUT, State.OPEN: step + 1}[state]
+    return ScoredInteraction(
+        interaction=held.id,
+        touch_point=touch_point,
+        attributes=read_attributes(facts),
+        passage=passage,
+        score=score(touch_point.model, passage),
+        state=state,
+        partial=not held.opened,
+        opened_at=opened_at,
+        active_conditions=(),
+        events=held.events,
+        duplicates=held.duplicates,
+        first_offset=held.first_offset,
+        version=row_version(epoch, held.records, rank, 0),
+    )
+
+
+def customer_end(held: Interaction, state: State) -> int:
+    """When customer time ended: the last end event, else the latest event of its channel."""
+    if state is State.ENDED and held.ending is not None:
+        return held.ending[0]
+    own = (time for time, _, _, event in held.facts if not isinstance(event, Operation | WrappedUp))
+    return max(own, default=held.opened_at or 0)
+
+
+def read_attributes(facts: list[Fact]) -> Attributes:  # noqa: C901  # unrolled for tests/bench: a loop costs twice
+    """Who and what, each from the latest event that names it; `facts` in their order."""
+    customer = staff = team = task = segment = priority = continues = None
+    appointment: bool | None = None
+    attempt: int | None = None
+    synthetic = False
+    for _, _, _, event in facts:
+        if isinstance(event, Operation):
+            continue
+        customer = event.customer or customer
+        staff = event.staff or staff
+        team = event.team or team
+        task = event.task or task
+        segment = event.segment or segment
+        priority = event.priority or priority
+        continues = event.continues or continues
+        appointment = appointment if event.appointment is None else event.appointment
+        attempt = attempt if event.attempt is None else event.attempt
+        synthetic = synthetic or event.synthetic
+    return Attributes(
+        customer=customer, staff=staff, team=team, task=task, segment=segment, priority=priority,
+        appointment=appointment, continues=continues, attempt=attempt, synthetic=synthetic,
+    )  # fmt: skip
