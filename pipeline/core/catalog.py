@@ -3,9 +3,20 @@
 Owns names, patterns and validity; must not know files (`catalog_files.py`) or how a model scores.
 """
 
-from msgspec import Struct
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import Final
 
-from pipeline.core.models import Model
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from pipeline.core.models import Model, fingerprint_of
+
+ANY: Final = "*"
+CACHED_NAMES: Final = 100_000
+HORIZON_CORRECTIONS: Final = 3
+_TOUCH_POINT_NAME: Final = re.compile(r"[\w.:-]+(/[\w.:-]+)+")
 
 
 class Windows(Struct, frozen=True, kw_only=True):
@@ -44,3 +55,154 @@ class TouchPoint(Struct, frozen=True, kw_only=True):
     team: str | None
     time_zone: str
     model: Model
+
+
+class ChannelEntry(Struct, frozen=True, kw_only=True):
+    """A channel and the windows it has from a time on (None: since ever)."""
+
+    channel: Channel
+    valid_from: int | None
+
+
+class TouchPointEntry(Struct, frozen=True, kw_only=True):
+    """What the catalog says of one name, or of all names of a pattern, from a time on."""
+
+    pattern: str
+    channel: str
+    emits: frozenset[str]
+    systems: tuple[str, ...]
+    owner: str
+    team: str | None
+    time_zone: str
+    valid_from: int | None
+
+
+class Catalog:
+    """All channels, touch-points and models, in every version. Equal clocks give equal answers."""
+
+    def __init__(
+        self, channels: Iterable[ChannelEntry], entries: Iterable[TouchPointEntry], models: Iterable[Model]
+    ) -> None:
+        # The latest version first: the first valid one is the one that holds.
+        self.channels = tuple(sorted(channels, key=lambda entry: (entry.channel.name, _newest(entry.valid_from))))
+        self.entries = tuple(sorted(entries, key=lambda entry: (_rank(entry.pattern), _newest(entry.valid_from))))
+        self.models = tuple(sorted(models, key=lambda model: (model.name, _newest(model.valid_from), -model.version)))
+        dates = [entry.valid_from for entry in self.channels] + [entry.valid_from for entry in self.entries]
+        dates += [model.valid_from for model in self.models]
+        self.changes = tuple(sorted({date for date in dates if date is not None}))
+        self._resolved: list[dict[str, TouchPoint]] = [{} for _ in range(len(self.changes) + 1)]
+        self._fingerprints = [self._make_fingerprint(clock) for clock in (-1, *self.changes)]
+
+    def resolve(self, name: str, clock: int) -> TouchPoint | None:
+        """The touch-point of that name as valid at the clock; None if the catalog does not know it then.
+
+        The most literal entry wins, read from the left: `branch/042/teller`, `branch/042/*`, `branch/*/teller`.
+        """
+        resolved = self._resolved[bisect_right(self.changes, clock) if self.changes else 0]
+        found = resolved.get(name)
+        if found is None and _TOUCH_POINT_NAME.fullmatch(name):
+            found = self._find(name, clock)
+            if found is not None:
+                # A pattern fits endless names: forget all rather than grow.
+                if len(resolved) >= CACHED_NAMES:
+                    resolved.clear()
+                resolved[name] = found
+        return found
+
+    def channel(self, name: str, clock: int) -> Channel | None:
+        """The channel of that name with the windows valid at the clock."""
+        for entry in self.channels:
+            if entry.channel.name == name and _is_valid(entry.valid_from, clock):
+                return entry.channel
+        return None
+
+    def model_for(self, name: str, clock: int) -> Model | None:
+        """The model that scores a touch-point (or all of a pattern) at the clock: the most literal, then the newest."""
+        valid = [
+            (_rank(pattern), position, model)
+            for position, model in enumerate(self.models)
+            if _is_valid(model.valid_from, clock)
+            for pattern in model.applies_to
+            if covers(pattern, name)
+        ]
+        return min(valid, key=lambda found: found[:2])[2] if valid else None
+
+    def longest_windows(self, clock: int | None = None) -> tuple[int, int, int]:
+        """The longest idle timeout, correction window and max open of any channel, in milliseconds.
+
+        Over all versions, or those that were ever valid up to a clock.
+        """
+        windows = [
+            entry.channel.windows for entry in self.channels if clock is None or _is_valid(entry.valid_from, clock)
+        ]
+        return (
+            max(each.idle_timeout for each in windows),
+            max(each.correction_window for each in windows),
+            max(each.max_open for each in windows),
+        )
+
+    def horizon(self) -> int:
+        """How far back in event time a rebuild may reach, in milliseconds: max open + idle + 3 corrections."""
+        idle, correction, max_open = self.longest_windows()
+        return max_open + idle + HORIZON_CORRECTIONS * correction
+
+    def fingerprint(self, clock: int) -> str:
+        """A hash of all content that decides rows and is valid from some time up to the clock."""
+        return self._fingerprints[bisect_right(self.changes, clock)]
+
+    def _find(self, name: str, clock: int) -> TouchPoint | None:
+        for entry in self.entries:
+            if covers(entry.pattern, name) and _is_valid(entry.valid_from, clock):
+                channel, model = self.channel(entry.channel, clock), self.model_for(name, clock)
+                if channel is None or model is None:
+                    return None
+                return TouchPoint(
+                    name=name,
+                    channel=channel,
+                    emits=entry.emits,
+                    systems=entry.systems,
+                    owner=entry.owner,
+                    team=entry.team,
+                    time_zone=entry.time_zone,
+                    model=model,
+                )
+        return None
+
+    def _make_fingerprint(self, clock: int) -> str:
+        # Owners and time zones of touch-points change no row, so changing them needs no new epoch.
+        channels = [
+            (entry.valid_from, channel.name, sorted(channel.opening), sorted(channel.types), channel.waits_from)
+            + astuple(channel.windows)
+            for entry in self.channels
+            if _is_valid(entry.valid_from, clock)
+            for channel in (entry.channel,)
+        ]
+        entries = [
+            (entry.valid_from, entry.pattern, entry.channel, sorted(entry.emits), sorted(entry.systems), entry.team)
+            for entry in self.entries
+            if _is_valid(entry.valid_from, clock)
+        ]
+        models = [
+            (model.valid_from, model.fingerprint, sorted(model.applies_to))
+            for model in self.models
+            if _is_valid(model.valid_from, clock)
+        ]
+        return fingerprint_of({"channels": channels, "touch_points": entries, "models": models})
+
+
+def covers(pattern: str, name: str) -> bool:
+    """Whether a pattern fits a name, segment by segment; `*` stands for exactly one."""
+    wanted, given = pattern.split("/"), name.split("/")
+    return len(wanted) == len(given) and all(left in (ANY, right) for left, right in zip(wanted, given, strict=True))
+
+
+def _rank(pattern: str) -> tuple[tuple[bool, str], ...]:
+    return tuple((segment == ANY, segment) for segment in pattern.split("/"))
+
+
+def _newest(valid_from: int | None) -> int:
+    return 0 if valid_from is None else -valid_from - 1
+
+
+def _is_valid(valid_from: int | None, clock: int) -> bool:
+    return valid_from is None or valid_from <= clock

@@ -58,14 +58,14 @@ def band_of(score: float) -> Band:
     return Band.FAIR if score >= FAIR_FROM else Band.POOR
 
 
-def score(model: Model, passage: Passage) -> Score:
+def score(model: Model, passage: Passage) -> Score:  # noqa: C901 - unrolled, see below
     """Score a passage. A signal that is missing is unknown: it costs coverage and widens the bounds, never points."""
     plan = plan_for(model, passage)
     lost = plan.fixed.copy()
     observed = plan.fixed_weight
     loss = plan.fixed_loss
     value_of = passage.signals.get
-    # Inlined instead of Curve.points_at: tests/bench/test_scoring_speed.py pays for it.
+    # Curve.points_at and the caps stand inline: tests/bench/test_scoring_speed.py pays for it.
     for name, signal, weight, values, segments in plan.lines:
         value = value_of(signal)
         if value is not None:
@@ -106,9 +106,7 @@ def score(model: Model, passage: Passage) -> Score:
 
 
 def _unscored(reason: UnscoredReason, low: float, high: float, coverage: float) -> Score:
-    return Score(
-        score=None, low=low, high=max(high, low), coverage=coverage, unscored_reason=reason, points_lost={}
-    )
+    return Score(score=None, low=low, high=max(high, low), coverage=coverage, unscored_reason=reason, points_lost={})
 
 
 def _decide_caps(plan: Plan, passage: Passage) -> tuple[Cap | None, float]:
