@@ -1,10 +1,14 @@
 """From the facts of one interaction to what its row says: signals, score, attributes, version."""
 
+from typing import Final
+
 from pipeline.core.events import Operation, Outcome, WrappedUp
 from pipeline.core.interaction import Fact, Interaction
 from pipeline.core.scored import RANK_ENDED, RANK_TIMED_OUT, Attributes, ScoredInteraction, State, row_version
 from pipeline.core.scoring import score
 from pipeline.core.signals import derive
+
+NOTHING: Final[frozenset[str]] = frozenset()  # absence means nothing where the beginning was not read
 
 
 def assess(held: Interaction, state: State, step: int, epoch: int) -> ScoredInteraction:
@@ -20,7 +24,8 @@ def assess(held: Interaction, state: State, step: int, epoch: int) -> ScoredInte
     as_of = opened_at + (held.windows.provisional_after << step) if state is State.OPEN else None
     end = customer_end(held, state) if as_of is None else as_of
     outcome = {State.ENDED: held.ending_outcome, State.TIMED_OUT: Outcome.TIMED_OUT, State.OPEN: None}[state]
-    passage = derive(facts, touch_point.emits, touch_point.channel.waits_from, end, outcome, as_of)
+    emits = touch_point.emits if held.opened else NOTHING
+    passage = derive(facts, emits, touch_point.channel.waits_from, end, outcome, as_of)
     rank = {State.ENDED: RANK_ENDED, State.TIMED_OUT: RANK_TIMED_OUT, State.OPEN: step + 1}[state]
     return ScoredInteraction(
         interaction=held.id,

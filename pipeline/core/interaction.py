@@ -74,6 +74,12 @@ class Interaction:
         return self.standing is Standing.LATE or self.standing is Standing.ORPHAN
 
     @property
+    def correctable(self) -> bool:
+        """Whether it has ended or timed out, as a life that counts, and evidence may still correct it."""
+        decided = self.standing is Standing.OWN or self.standing is Standing.PARTIAL
+        return decided and not self.over and self.state is not State.OPEN
+
+    @property
     def unanswered(self) -> bool:
         """Whether it may be the tail of an earlier life, and nobody has looked yet."""
         return self.standing is Standing.UNDECIDED and self.earlier is None

@@ -87,7 +87,9 @@ class Shard:
                 return
         self._fold_new(held, record, origin, clock)
 
-    def _begin(self, record: Decoded, clock: int, clock_before: int, instead_of: Interaction | None = None) -> Interaction:
+    def _begin(
+        self, record: Decoded, clock: int, clock_before: int, instead_of: Interaction | None = None
+    ) -> Interaction:
         interaction = Interaction(record, clock, clock_before, self._longest)
         if instead_of is not None:
             interaction.replay_offset = instead_of.replay_offset
@@ -189,7 +191,7 @@ class Shard:
             if held.earlier is None:
                 return False
             self._decide(held)
-        if held.state is not State.OPEN and not held.over and not held.dead and clock > held.correctable_until():
+        if held.correctable and clock > held.correctable_until():
             if held.dirty:
                 self._write(held, held.state, held.step)
             held.close()

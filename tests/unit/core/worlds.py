@@ -323,8 +323,9 @@ def rebuild(world: World, commit: Mark, rng: random.Random) -> Worker:
 
 def balance(worker: Worker) -> int:
     """Records that no row, reject or held interaction accounts for (promise, rule 9)."""
-    world, held = worker.world, worker.shard.held
-    written = sum(row.events + row.duplicates for row in world.rows.values())
-    names = {row.interaction for row in world.rows.values()}
-    unwritten = sum(one.records for one in held.values() if one.id not in names and not one.dead)
-    return len(world.log) - written - len(world.rejects) - unwritten
+    world = worker.world
+    held = {(one.id, one.first_offset): one.records for one in worker.shard.held.values() if not one.dead}
+    forgotten = sum(
+        row.events + row.duplicates for row in world.rows.values() if (row.interaction, row.first_offset) not in held
+    )
+    return len(world.log) - forgotten - sum(held.values()) - len(world.rejects)

@@ -1,0 +1,262 @@
+"""Everything that knows the Kafka client: read the log as a member of the group or beside it, commit, send rejects.
+
+Another client would replace this file alone. Partitions are numbers here, since a worker reads one log.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.consumer import fetcher
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError as ClientError
+from aiokafka.structs import OffsetAndMetadata
+from msgspec import Struct
+
+from pipeline.errors import KafkaError, KafkaUnavailableError
+from pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+REQUEST_TIMEOUT_MS: Final = 20_000
+READ_WAIT_MS: Final = 1_000
+
+
+class Record(Protocol):
+    """A record as the client's parser hands it out; `timestamp` in epoch ms."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+Batch = Mapping[int, Sequence[Record]]
+PartitionsChanged = Callable[[set[int]], Awaitable[None]]
+
+
+def hand_out_parsed_records() -> None:
+    """Let consumers give the parser's own records instead of building a `ConsumerRecord` of each.
+
+    The one private name of the client that we use: it pays with a third of the worker's CPU (tests/bench), and
+    tests/integration/test_kafka_client.py fails when it is gone or means something else.
+    """
+    fetcher.PartitionRecords._consumer_record = lambda _self, _tp, record: record  # noqa: SLF001
+
+
+class Committed(Struct, frozen=True):
+    """A committed offset and the text beside it."""
+
+    position: int
+    metadata: str
+
+
+class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """A member of the consumer group on one log.
+
+    `revoked` and `assigned` are awaited during a rebalance with the partitions concerned; every rebalance takes all
+    partitions from everybody. What they raise is handed to `crashed`, because the client would only log it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        topic: str,
+        *,
+        revoked: PartitionsChanged,
+        assigned: PartitionsChanged,
+        crashed: Callable[[BaseException], Awaitable[None]],
+    ) -> None:
+        self._topic = topic
+        self._revoked, self._assigned, self._crashed = revoked, assigned, crashed
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka_address().split(","),
+            group_id=settings.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            session_timeout_ms=int(settings.session_timeout_seconds * 1000),
+            heartbeat_interval_ms=int(settings.heartbeat_seconds * 1000),
+            rebalance_timeout_ms=int(2 * settings.shutdown_seconds * 1000),
+            max_poll_interval_ms=int(settings.stall_timeout_seconds * 1000),
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            max_partition_fetch_bytes=max(1 << 20, 2 * settings.max_record_bytes),
+            partition_assignment_strategy=(RangePartitionAssignor,),
+        )
+
+    async def start(self) -> None:
+        """Join the group. Raises `KafkaUnavailableError` when no broker answers."""
+        self._consumer.subscribe([self._topic], listener=self)
+        try:
+            await self._consumer.start()
+        except KafkaConnectionError as error:
+            raise KafkaUnavailableError(f"no Kafka broker answers: {error}") from error
+
+    async def stop(self) -> None:
+        """Leave the group."""
+        await self._consumer.stop()
+
+    async def fetch(self, wait_seconds: float, max_records: int) -> Batch:
+        """The next records of partitions that are not held back; empty after `wait_seconds` without any."""
+        batch = await self._consumer.getmany(timeout_ms=int(wait_seconds * 1000), max_records=max_records)
+        return {partition.partition: records for partition, records in batch.items()}
+
+    async def commit(self, positions: Mapping[int, Committed]) -> bool:
+        """Commit; False when the group has moved on and somebody else owns the partitions."""
+        offsets = {
+            TopicPartition(self._topic, partition): OffsetAndMetadata(committed.position, committed.metadata)
+            for partition, committed in positions.items()
+        }
+        try:
+            await self._consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError) as error:
+            log.warning("the group moved on, what was just written will be read again: %s", error)
+            return False
+        return True
+
+    def hold_back(self, partitions: set[int]) -> None:
+        """Fetch nothing from these partitions; what was fetched ahead is dropped and read again later."""
+        assigned = self._consumer.assignment()
+        self._consumer.pause(*({TopicPartition(self._topic, number) for number in partitions} & assigned))
+
+    def let_go(self, partitions: set[int]) -> None:
+        """Fetch from these partitions again."""
+        assigned = self._consumer.assignment()
+        self._consumer.resume(*({TopicPartition(self._topic, number) for number in partitions} & assigned))
+
+    def go_on_from(self, partition: int, position: int) -> None:
+        """Fetch from this offset next."""
+        self._consumer.seek(TopicPartition(self._topic, partition), position)
+
+    def lag(self, partition: int, position: int) -> int | None:
+        """Records behind the end of the log, as of the latest fetch; None while unknown."""
+        end = self._consumer.highwater(TopicPartition(self._topic, partition))
+        return None if end is None else max(end - position, 0)
+
+    async def ends(self, partitions: set[int]) -> dict[int, int]:
+        """The end offset of each partition, asked from the broker."""
+        topic_partitions = [TopicPartition(self._topic, number) for number in partitions]
+        offsets = await self._consumer.end_offsets(topic_partitions)
+        return {partition.partition: offset for partition, offset in offsets.items()}
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Client callback."""
+        await self._guard(self._revoked, revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Client callback."""
+        await self._guard(self._assigned, assigned)
+
+    async def _guard(self, changed: PartitionsChanged, partitions: set[TopicPartition]) -> None:
+        try:
+            await changed({partition.partition for partition in partitions})
+        except Exception as error:  # noqa: BLE001  # the client logs and swallows whatever leaves a callback
+            await self._crashed(error)
+
+
+class LogReader:
+    """Reads ranges of one log beside the group: it never commits and takes part in no rebalance."""
+
+    def __init__(self, brokers: str, topic: str) -> None:
+        self._topic = topic
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=brokers.split(","),
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+
+    async def __aenter__(self) -> "LogReader":
+        try:
+            await self._consumer.start()
+        except KafkaConnectionError as error:
+            raise KafkaUnavailableError(f"no Kafka broker answers: {error}") from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._consumer.stop()
+
+    async def read(self, partition: int, start: int, stop: int) -> AsyncIterator[Sequence[Record]]:
+        """Records with start <= offset < stop, in order, in batches. Ends early only if the log does."""
+        topic_partition = TopicPartition(self._topic, partition)
+        self._consumer.assign([topic_partition])
+        self._consumer.seek(topic_partition, start)
+        while await self._consumer.position(topic_partition) < stop:
+            batch = await self._consumer.getmany(topic_partition, timeout_ms=READ_WAIT_MS)
+            records: Sequence[Any] = batch.get(topic_partition, ())
+            if records and records[-1].offset >= stop:
+                records = [record for record in records if record.offset < stop]
+            if records:
+                yield records
+
+    async def bounds(self, partitions: set[int]) -> dict[int, tuple[int, int]]:
+        """First offset still kept and end offset of each partition."""
+        topic_partitions = [TopicPartition(self._topic, number) for number in partitions]
+        starts = await self._consumer.beginning_offsets(topic_partitions)
+        ends = await self._consumer.end_offsets(topic_partitions)
+        return {one.partition: (starts[one], ends[one]) for one in topic_partitions}
+
+    async def offset_at(self, partition: int, stamp: int) -> int | None:
+        """The first offset whose time stamp is `stamp` (epoch ms) or later; None when there is none."""
+        topic_partition = TopicPartition(self._topic, partition)
+        found = await self._consumer.offsets_for_times({topic_partition: stamp})
+        place = found.get(topic_partition)
+        return None if place is None else int(place.offset)
+
+
+async def read_commits(brokers: str, group: str, topic: str) -> dict[int, Committed]:
+    """What the group has committed on this log, by partition."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        await admin.start()
+        offsets = await admin.list_consumer_group_offsets(group)
+    except ClientError as error:
+        raise KafkaError(f"cannot read the commits of group {group}: {error!r}") from error
+    finally:
+        await admin.close()
+    return {
+        partition.partition: Committed(place.offset, place.metadata or "")
+        for partition, place in offsets.items()
+        if partition.topic == topic and place.offset >= 0
+    }
+
+
+class RejectSender:
+    """Sends rejected records, with confirmation, to their topic."""
+
+    def __init__(self, settings: Settings, topic: str, max_bytes: int) -> None:
+        self._topic = topic
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=settings.kafka_address().split(","),
+            acks="all",
+            enable_idempotence=True,
+            max_request_size=max_bytes,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Send what is left and disconnect."""
+        await self._producer.stop()
+
+    async def send(self, messages: Sequence[tuple[bytes, bytes | None, list[tuple[str, bytes]]]]) -> list[bool]:
+        """Send (key, value, headers) each; whether each one fitted. Returns when the broker has all that did."""
+        fitted: list[bool] = []
+        confirmations = []
+        for key, value, headers in messages:
+            try:
+                confirmations.append(await self._producer.send(self._topic, value=value, key=key, headers=headers))
+                fitted.append(True)
+            except MessageSizeTooLargeError:
+                fitted.append(False)
+        for confirmation in confirmations:
+            await confirmation
+        return fitted
