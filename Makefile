@@ -1,0 +1,36 @@
+# `make help` lists the targets. Everything runs in .venv, which `make setup` builds and every target brings up to date.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup check test lint types constraints
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Build .venv with everything (needs Python 3.11+ and a network; PYTHON=… chooses the interpreter)
+
+$(READY): pyproject.toml constraints.txt scripts/setup
+	@scripts/setup
+	@touch $@
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+check: lint types ## Format, lint, types and the quick tests: under a minute
+	$(BIN)/pytest -q tests/unit tests/contract
+
+test: lint types ## The same with all tests, integration and faults included: under 15 minutes
+	$(BIN)/pytest tests
+
+constraints: $(READY) ## Compile constraints.txt anew from the ranges in pyproject.toml (UPGRADE=--upgrade: to the newest)
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --extra dev $(UPGRADE) \
+		--quiet --output-file constraints.txt pyproject.toml
