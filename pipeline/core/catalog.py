@@ -87,7 +87,8 @@ class Catalog:
         self.channels = tuple(sorted(channels, key=lambda entry: (entry.channel.name, _newest(entry.valid_from))))
         self.entries = tuple(sorted(entries, key=lambda entry: (_rank(entry.pattern), _newest(entry.valid_from))))
         self.models = tuple(sorted(models, key=lambda model: (model.name, _newest(model.valid_from), -model.version)))
-        dates = [entry.valid_from for entry in self.channels] + [entry.valid_from for entry in self.entries]
+        dates: list[int | None] = [entry.valid_from for entry in self.channels]
+        dates += [entry.valid_from for entry in self.entries]
         dates += [model.valid_from for model in self.models]
         self.changes = tuple(sorted({date for date in dates if date is not None}))
         self._resolved: list[dict[str, TouchPoint]] = [{} for _ in range(len(self.changes) + 1)]
@@ -171,11 +172,9 @@ class Catalog:
     def _make_fingerprint(self, clock: int) -> str:
         # Owners and time zones of touch-points change no row, so changing them needs no new epoch.
         channels = [
-            (entry.valid_from, channel.name, sorted(channel.opening), sorted(channel.types), channel.waits_from)
-            + astuple(channel.windows)
+            (entry.valid_from, _content(entry.channel), astuple(entry.channel.windows))
             for entry in self.channels
             if _is_valid(entry.valid_from, clock)
-            for channel in (entry.channel,)
         ]
         entries = [
             (entry.valid_from, entry.pattern, entry.channel, sorted(entry.emits), sorted(entry.systems), entry.team)
@@ -206,3 +205,7 @@ def _newest(valid_from: int | None) -> int:
 
 def _is_valid(valid_from: int | None, clock: int) -> bool:
     return valid_from is None or valid_from <= clock
+
+
+def _content(channel: Channel) -> tuple[object, ...]:
+    return channel.name, sorted(channel.opening), sorted(channel.types), channel.waits_from
