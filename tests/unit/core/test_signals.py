@@ -62,6 +62,7 @@ def test_seconds_of_a_call(text: str, signal: str, seconds: float) -> None:
         ("0 arrived, 80 called, 95 served, 300 ended", "wait_seconds", 95),
         ("0 arrived, 80 called, 95 recalled, 120 no_show", "wait_seconds", 120),
         ("5 served, 6 arrived, 60 ended", "wait_seconds", 0),
+        ("0 self_service_entered, 9 self_service_left, 10 arrived, 30 served, 60 ended", "wait_seconds", 20),
         ("0 arrived, 20 served, 40 arrived, 60 ended", "wait_seconds", 20),
         ("0 arrived, 30 parked, 50 resumed, 60 served, 70 ended", "wait_seconds", 40),
         ("0 arrived, 30 served, 50 parked, 110 resumed, 170 ended", "parked_seconds", 60),
@@ -122,12 +123,12 @@ def test_no_time_spent_is_zero_only_if_the_source_would_say_so(kind: str, signal
 
 def test_steps_and_uploads_add_up() -> None:
     signals = read(
-        "0 arrived, 99 ended", step(9, 4.5), step(20, 0.25, ok=False), upload(30, 1.5), upload(40, 2)
+        "0 arrived, 99 ended", step(9, 4.5), step(20, 0.25, ok=False), step(30, 1), upload(30, 1.5), upload(40, 2)
     ).signals
 
-    assert signals["step_seconds"] == 4.75
+    assert signals["step_seconds"] == 5.75
     assert signals["failed_steps"] == 1
-    assert signals["upload_seconds"] == 3.5
+    assert signals["upload_seconds"] == 3.8
 
 
 def test_attempt_is_what_the_latest_event_says_and_an_operations_attempt_is_its_own() -> None:
@@ -143,6 +144,7 @@ def test_attempt_is_what_the_latest_event_says_and_an_operations_attempt_is_its_
         ("0 arrived, 9 ended", "queued served", "queued", None),
         ("9 served, 20 ended", "arrived queued served", "arrived", None),
         ("9 served, 20 ended", "arrived queued served", "", None),
+        ("0 arrived, 9 served, 20 ended", "arrived queued served", "", None),
     ],
 )
 def test_a_wait_nobody_reported_is_zero_only_for_the_served(
