@@ -123,7 +123,7 @@ def test_no_time_spent_is_zero_only_if_the_source_would_say_so(kind: str, signal
 
 def test_steps_and_uploads_add_up() -> None:
     signals = read(
-        "0 arrived, 99 ended", step(9, 4.5), step(20, 0.25, ok=False), step(30, 1), upload(30, 1.5), upload(40, 2)
+        "0 arrived, 99 ended", step(9, 4.5), step(20, 0.25, ok=False), step(30, 1), upload(30, 1.5), upload(40, 2.3)
     ).signals
 
     assert signals["step_seconds"] == 5.75
