@@ -1,0 +1,214 @@
+"""Decodes a record of the log into an event in its place, or says why it cannot be used.
+
+Owns both CloudEvents modes and every reject that needs nothing but the record and the catalog; must not know the
+Kafka client, nor what became of earlier records. Nothing that a producer can write makes it raise.
+"""
+
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import Any, Final, Protocol
+
+import msgspec
+import orjson
+
+from pipeline.core import envelope
+from pipeline.core.catalog import Catalog, TouchPoint
+from pipeline.core.events import MAX_MILLISECONDS, Event, InteractionEvent, RejectReason, milliseconds
+from pipeline.core.record import Decoded, Reject
+from pipeline.stream.identify import EventType, Identifier, is_text, malformed
+
+JSON: Final = envelope.JSON.encode()
+STRUCTURED: Final = b"application/cloudevents"
+STRUCTURED_JSON: Final = envelope.STRUCTURED_JSON.encode()
+ATTRIBUTES: Final = ("specversion", "type", "source", "id", "dataschema")
+
+NO_VALUE: Final = malformed("the record has no value")
+FOREIGN_FORMAT: Final = malformed(f"of the structured formats only {envelope.STRUCTURED_JSON} is read")
+NO_ENVELOPE: Final = malformed("the value is no CloudEvents envelope: expected an object")
+NO_STRING: Final = malformed("a CloudEvents attribute is no string")
+NO_KEY: Final = Reject(RejectReason.MISPLACED, "the record has no key: set it to the interaction id")
+NO_TEXT_KEY: Final = malformed("the key is not UTF-8")
+FOREIGN_KEY: Final = Reject(RejectReason.MISPLACED, "the key differs from `interaction`: set it to the interaction id")
+FOREIGN_PARTITION: Final = Reject(
+    RejectReason.MISPLACED,
+    "the key belongs to another partition: make the producer's `partitioner` and the setting `partitioner` agree"
+    " (librdkafka clients default to CRC32, Java clients and aiokafka to murmur2)",
+)
+NO_TOUCH_POINT: Final = Reject(RejectReason.UNKNOWN_TOUCH_POINT, "$.touch_point: not in the catalog")
+FOREIGN_CHANNEL: Final = Reject(RejectReason.UNKNOWN_TOUCH_POINT, "$.touch_point: of another channel than `type` says")
+NO_CHANNEL: Final = Reject(RejectReason.UNKNOWN_TYPE, "the catalog has no such channel, or the channel no such type")
+
+# What decoding a value yields: type, identity, event, whether fields were dropped.
+Read = tuple[EventType, str, Event, bool]
+
+
+class Record(Protocol):
+    """A Kafka record as aiokafka hands it out, its low-level one or `ConsumerRecord`; `timestamp` in epoch ms."""
+
+    @property
+    def offset(self) -> int:
+        """Position in the partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """The log's time stamp."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The interaction id."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The event's data, or the whole event in structured mode."""
+
+    @property
+    def headers(self) -> Iterable[tuple[str, bytes | None]]:
+        """The CloudEvents attributes in binary mode."""
+
+
+class Decoder:
+    """Decodes the records of one log.
+
+    `partition_of` tells to which partition a key belongs. Values longer than `max_record_bytes`, and events more than
+    `max_ahead_ms` ahead of their record's time stamp, are rejected.
+    """
+
+    def __init__(
+        self, catalog: Catalog, partition_of: Callable[[bytes], int], max_record_bytes: int, max_ahead_ms: int
+    ) -> None:
+        self._catalog = catalog
+        self._partition_of = partition_of
+        self._max_record_bytes = max_record_bytes
+        self._max_ahead_ms = max_ahead_ms
+        self._too_large = Reject(RejectReason.TOO_LARGE, f"the value is longer than {max_record_bytes} bytes")
+        self._bad_time = Reject(
+            RejectReason.BAD_TIME, f"$.time: more than {max_ahead_ms / 1000:g} s ahead of the record's time stamp"
+        )
+        self._identify = Identifier().identify
+
+    def decode(self, record: Record, shard_partition: int, clock: int, held: Container[str]) -> Decoded | Reject:
+        """Decode one record that stood in `shard_partition`; never raises.
+
+        `clock` is the shard's before this record; the catalog is read at the clock after it. `held` holds the ids of
+        the interactions known to belong to the shard: their keys are not checked against the partition again.
+        """
+        value = record.value
+        if value is None:
+            return NO_VALUE
+        if len(value) > self._max_record_bytes:
+            return self._too_large
+        headers = dict(record.headers)
+        content_type = headers.get("content-type")
+        if content_type is None or content_type == JSON or not content_type.startswith(STRUCTURED):
+            read = self._read_binary(headers, value)
+        else:
+            read = self._read_structured(content_type, value)
+        if isinstance(read, Reject):
+            return read
+        return self._place(record, read, shard_partition, clock, held)
+
+    def _read_binary(self, headers: Mapping[str, bytes | None], value: bytes) -> Read | Reject:
+        get = headers.get
+        identified = self._identify(
+            get("ce_specversion"), get("ce_type"), get("ce_source"), get("ce_id"), get("ce_dataschema")
+        )
+        if isinstance(identified, Reject):
+            return identified
+        event_type, identity = identified
+        try:
+            return event_type, identity, event_type.decoder.decode(value), False
+        except ValueError:  # an unknown field, or something is wrong: the slow way tells which
+            pass
+        data = _parse(value)
+        return data if isinstance(data, Reject) else _convert(event_type, identity, data, "$")
+
+    def _read_structured(self, content_type: bytes, value: bytes) -> Read | Reject:
+        if content_type.partition(b";")[0].strip().lower() != STRUCTURED_JSON:
+            return FOREIGN_FORMAT
+        cloud_event = _parse(value)
+        if isinstance(cloud_event, Reject):
+            return cloud_event
+        if not isinstance(cloud_event, dict):
+            return NO_ENVELOPE
+        attributes = [cloud_event.get(name) for name in ATTRIBUTES]
+        if not all(isinstance(attribute, str | None) for attribute in attributes):
+            return NO_STRING
+        identified = self._identify(*(None if each is None else each.encode() for each in attributes))
+        if isinstance(identified, Reject):
+            return identified
+        return _convert(*identified, cloud_event.get("data"), "$.data")
+
+    def _place(
+        self, record: Record, read: Read, shard_partition: int, clock: int, held: Container[str]
+    ) -> Decoded | Reject:
+        event_type, identity, event, unknown_fields = read
+        stamp = record.timestamp
+        time: Any = event.time
+        if type(time) is not int:
+            time = event.time = milliseconds(time)
+            if not 0 <= time <= MAX_MILLISECONDS:
+                return Reject(RejectReason.SCHEMA, "$.time: outside the years 1970 to 2255")
+        if time - stamp > self._max_ahead_ms:
+            return self._bad_time
+        interaction = event.interaction
+        key = record.key
+        if key != interaction.encode() or interaction not in held:
+            misplaced = self._misplaced(key, interaction, shard_partition)
+            if misplaced is not None:
+                return misplaced
+        touch_point = None
+        if isinstance(event, InteractionEvent):
+            resolved = self._touch_point(event_type, event, max(clock, min(time, stamp)))
+            if isinstance(resolved, Reject):
+                return resolved
+            touch_point = resolved
+        digest = hash((event_type.name, record.value))
+        return Decoded(record.offset, stamp, time, interaction, identity, digest, event, touch_point, unknown_fields)
+
+    def _misplaced(self, key: bytes | None, interaction: str, shard_partition: int) -> Reject | None:
+        if key is None:
+            return NO_KEY
+        if key != interaction.encode():
+            return FOREIGN_KEY if is_text(key) else NO_TEXT_KEY
+        return FOREIGN_PARTITION if self._partition_of(key) != shard_partition else None
+
+    def _touch_point(self, event_type: EventType, event: InteractionEvent, clock: int) -> TouchPoint | Reject:
+        touch_point = self._catalog.resolve(event.touch_point, clock)
+        if touch_point is not None:
+            channel = touch_point.channel
+            if channel.name == event_type.channel and event_type.kind in channel.types:
+                event.touch_point = touch_point.name  # one string for all events there
+                return touch_point
+        known = self._catalog.channel(event_type.channel or "", clock)
+        if known is None or event_type.kind not in known.types:
+            return NO_CHANNEL
+        return NO_TOUCH_POINT if touch_point is None else FOREIGN_CHANNEL
+
+
+def _parse(value: bytes) -> object:
+    """The JSON in full: its depth and its text are checked also where no field looks at them."""
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        return malformed(f"not JSON: {error.msg} (character {error.pos})")
+
+
+def _convert(event_type: EventType, identity: str, data: object, root: str) -> Read | Reject:
+    """Read parsed data; fields that the type does not know are dropped."""
+    unknown_fields = False
+    if isinstance(data, dict) and not data.keys() <= event_type.fields:
+        unknown_fields = True
+        data = {name: data[name] for name in event_type.fields & data.keys()}
+    try:
+        return event_type, identity, msgspec.convert(data, event_type.event_class), unknown_fields
+    except msgspec.ValidationError as error:
+        return Reject(RejectReason.SCHEMA, _misfit(str(error), root))
+
+
+def _misfit(message: str, root: str) -> str:
+    """Field path and expectation from msgspec's message, without what it quotes of the data."""
+    what, _, path = message.rpartition(" - at `$")
+    path = root + path.rstrip("`") if what else root
+    what = what or message
+    if what.startswith("Object missing required field `"):
+        return f"{path}.{what.split('`')[1]}: missing"
+    return f"{path}: e{what[1:]}" if what.startswith("Expected ") else f"{path}: not a value of this field"

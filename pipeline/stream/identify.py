@@ -1,0 +1,137 @@
+"""Reads the CloudEvents attributes of a record: which type of event it is, and which event of which source.
+
+Owns attribute rules and their bounded caches; must not know the data of an event. Types and sources repeat, so the
+usual record costs two look-ups; a producer that invents new ones endlessly costs time, never memory.
+"""
+
+import re
+from functools import cache
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from pipeline.core import envelope
+from pipeline.core.events import OPERATION_TYPE, TYPES, Event, Operation, RejectReason
+from pipeline.core.record import Reject
+
+MAX_CACHED: Final = 4096
+SPEC_VERSION: Final = envelope.SPEC_VERSION.encode()
+TYPE_PATTERN: Final = re.compile(r"touchpoint\.([^.]{1,100})\.([a-z_]{1,100})\.v1")
+SCHEMA_VERSION_PATTERN: Final = re.compile(r"([0-9]{1,9})-[0-9]{1,9}-[0-9]{1,9}(?:\.json)?$")
+KNOWN_MODEL: Final = 1
+UNKNOWN_TYPE: Final = Reject(RejectReason.UNKNOWN_TYPE, "`type` is not one of the contract")
+UNKNOWN_MODEL: Final = Reject(
+    RejectReason.UNKNOWN_TYPE, f"`dataschema` names a MODEL above {KNOWN_MODEL}: update the worker first"
+)
+
+
+class EventType(Struct, frozen=True, gc=False):
+    """One `type` and how to read its data. `channel` is None for operations."""
+
+    name: str
+    channel: str | None
+    kind: str
+    event_class: type[Event]
+    decoder: msgspec.json.Decoder[Event]
+    fields: frozenset[str]
+    schema: bytes
+
+
+class Identifier:
+    """Recognises types and sources; one per process is enough."""
+
+    def __init__(self) -> None:
+        self._types: dict[bytes | None, EventType] = {}
+        self._sources: dict[bytes | None, str] = {}
+
+    def identify(
+        self, specversion: bytes | None, ce_type: bytes | None, source: bytes | None, event_id: bytes | None,
+        schema: bytes | None,
+    ) -> tuple[EventType, str] | Reject:  # fmt: skip
+        """The type and the identity (source and id), or why the attributes cannot be used."""
+        event_type = self._types.get(ce_type)
+        prefix = self._sources.get(source)
+        if event_type is None or prefix is None or specversion != SPEC_VERSION:
+            learnt = self._learn(specversion, ce_type, source)
+            if isinstance(learnt, Reject):
+                return learnt
+            event_type, prefix = learnt
+        if schema is not None and schema != event_type.schema and _model(schema) > KNOWN_MODEL:
+            return UNKNOWN_MODEL
+        try:
+            if event_id and len(event_id) <= envelope.MAX_ATTRIBUTE_BYTES:
+                return event_type, prefix + event_id.decode()
+        except UnicodeDecodeError:
+            pass
+        return _unusable("id", event_id)
+
+    def _learn(
+        self, specversion: bytes | None, ce_type: bytes | None, source: bytes | None
+    ) -> tuple[EventType, str] | Reject:
+        for name, value in (("specversion", specversion), ("type", ce_type), ("source", source)):
+            if not value or len(value) > envelope.MAX_ATTRIBUTE_BYTES or not is_text(value):
+                return _unusable(name, value)
+        if specversion != SPEC_VERSION:
+            return malformed(f"the CloudEvents attribute `specversion` is not {envelope.SPEC_VERSION}")
+        source_name = (source or b"").decode()
+        if envelope.IDENTITY_SEPARATOR in source_name:
+            return malformed("the CloudEvents attribute `source` holds a control character")
+        event_type = event_type_of((ce_type or b"").decode())
+        if event_type is None:
+            return UNKNOWN_TYPE
+        if len(self._types) >= MAX_CACHED:
+            self._types.clear()
+        if len(self._sources) >= MAX_CACHED:
+            self._sources.clear()
+        self._types[ce_type] = event_type
+        prefix = self._sources[source] = source_name + envelope.IDENTITY_SEPARATOR
+        return event_type, prefix
+
+
+def event_type_of(name: str) -> EventType | None:
+    """The event type that a `type` attribute names; whether its channel exists is for the catalog to say."""
+    if name == OPERATION_TYPE:
+        return EventType(name, None, *_reading(Operation))
+    match = TYPE_PATTERN.fullmatch(name)
+    event_class = TYPES.get(match[2]) if match else None
+    return EventType(name, match[1], *_reading(event_class)) if match and event_class else None
+
+
+def malformed(detail: str) -> Reject:
+    """A record that is no CloudEvent with JSON data."""
+    return Reject(RejectReason.MALFORMED, detail)
+
+
+def is_text(data: bytes) -> bool:
+    """Whether bytes are UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@cache
+def _reading(
+    event_class: type[Event],
+) -> tuple[str, type[Event], msgspec.json.Decoder[Event], frozenset[str], bytes]:
+    """What all channels share of a kind."""
+    schema = envelope.schema_name(event_class.kind, event_class.schema_version).encode()
+    fields = frozenset(event_class.__struct_encode_fields__)
+    return event_class.kind, event_class, msgspec.json.Decoder(event_class), fields, schema
+
+
+def _model(schema: bytes) -> int:
+    """The MODEL part of a schema's name; a name that is not SchemaVer's says nothing."""
+    match = SCHEMA_VERSION_PATTERN.search(schema[-envelope.MAX_ATTRIBUTE_BYTES :].decode(errors="replace"))
+    return int(match[1]) if match else 0
+
+
+def _unusable(name: str, value: bytes | None) -> Reject:
+    problem = "is not UTF-8"
+    if not value:
+        problem = "is missing or empty"
+    elif len(value) > envelope.MAX_ATTRIBUTE_BYTES:
+        problem = f"is longer than {envelope.MAX_ATTRIBUTE_BYTES} bytes"
+    return malformed(f"the CloudEvents attribute `{name}` {problem}")
