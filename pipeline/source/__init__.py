@@ -1,0 +1,1 @@
+"""Where events come from when no channel sends them: recorded data, simulation."""
