@@ -42,8 +42,8 @@ class Doc:
 
 
 def _schemas_dir() -> Path:
-    installed = _PACKAGE / "schemas"
-    return installed if installed.is_dir() else _PACKAGE.parent / "schemas"
+    checkout = _PACKAGE.parent / "schemas"
+    return checkout if checkout.is_dir() else _PACKAGE / "schemas"
 
 
 _PATH: Final = "a path"
@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     ] = "murmur2"
     schemas_dir: Annotated[
         Path,
-        Doc("path", _PATH, "the `schemas` folder of the installation"),
+        Doc("path", _PATH, "the `schemas` folder beside the package"),
         Field(description="Models, catalog of touch-points and migrations."),
     ] = Field(default_factory=_schemas_dir)
     pseudonym_key: Annotated[

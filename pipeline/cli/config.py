@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 @config.command()
 def show(*, json: Json = False) -> None:
     """Print every setting: name, value, source, unit, help."""
-    from pipeline.settings import describe, load_settings  # noqa: PLC0415 - keeps the command's start-up short
+    from pipeline.settings import describe, load_settings
 
     described = describe(load_settings())
     if json:
@@ -32,7 +32,7 @@ def show(*, json: Json = False) -> None:
 @config.command()
 def check(*, json: Json = False) -> None:
     """Check that every setting is known and valid; exit code 2 if not."""
-    from pipeline.settings import load_settings  # noqa: PLC0415 - keeps the command's start-up short
+    from pipeline.settings import load_settings
 
     load_settings()
     if json:

@@ -32,9 +32,9 @@ def write_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: frozenset[str] = frozenset()
 ) -> None:
     """Print rows under their column names; columns named in `right` are aligned to the right, None prints as `-`."""
-    from rich.console import Console  # noqa: PLC0415 - half of the command's start-up time
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
