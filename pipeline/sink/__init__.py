@@ -1,0 +1,1 @@
+"""The way into ClickHouse: rows as columns, blocks, the connection, migrations."""

@@ -1,0 +1,204 @@
+"""A block: rows cut from shards and rejected records, on their way into the tables until they are durable.
+
+    rows -> columns -> pieces of few days -> INSERT -> done | again, later | halve | stop
+
+Repeating any part of it is harmless: the version of a row decides, not how often it came.
+"""
+
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec import Struct
+
+from pipeline.core.events import RejectReason
+from pipeline.errors import ClickHouseError
+from pipeline.sink.clickhouse import ClickHouse, raise_for
+from pipeline.sink.rows import (
+    REJECT_COLUMNS,
+    REJECTS,
+    SCORE_COLUMNS,
+    SCORES,
+    Columns,
+    LogPartition,
+    Pseudonyms,
+    RejectRow,
+    reject_columns,
+    score_columns,
+)
+from pipeline.sink.verdicts import Answer, Verdict
+
+if TYPE_CHECKING:
+    from pipeline.core.scored import ScoredInteraction
+
+DAY: Final = 86_400_000
+MAX_DAYS: Final = 50  # ClickHouse refuses an INSERT over more than 100 partitions (max_partitions_per_insert_block)
+REFUSED_AT_ONCE: Final = 10  # more refused rows than this, and more than 1 %, are no poison but a wrong table
+
+
+class Patience:
+    """How long and how often to try again: full jitter below a doubling bound, until `stop` is set.
+
+    `on_retry` hears of each retryable answer, from the thread that inserts.
+    """
+
+    def __init__(
+        self,
+        stop: threading.Event,
+        on_retry: Callable[[Answer], None],
+        *,
+        first_seconds: float = 0.25,
+        longest_seconds: float = 10.0,
+    ) -> None:
+        self._stop = stop
+        self._on_retry = on_retry
+        self._first = first_seconds
+        self._longest = longest_seconds
+
+    def wait(self, answer: Answer, attempt: int) -> bool:
+        """Wait before attempt number `attempt` + 1; False when asked to stop."""
+        self._on_retry(answer)
+        bound = min(self._longest, self._first * 2 ** min(attempt, 32))
+        return not self._stop.wait(random.uniform(0, bound))  # noqa: S311 - spreads load, keeps no secret
+
+
+class Written(Struct, frozen=True):
+    """A durable block: rows and rejects inserted. `refused`: those of the rejects that were rows of this block."""
+
+    rows: int
+    rejects: int
+    refused: tuple[RejectRow, ...]
+
+
+class Block:
+    """What one commit waits for. Filled by the worker, then handed over whole to the thread that writes it."""
+
+    def __init__(self) -> None:
+        self.rejects: list[RejectRow] = []
+        self._rows: list[tuple[LogPartition, Sequence[ScoredInteraction]]] = []
+
+    def __len__(self) -> int:
+        return sum(len(scored) for _, scored in self._rows) + len(self.rejects)
+
+    def add(self, where: LogPartition, scored: "Sequence[ScoredInteraction]") -> None:
+        """Take over the rows that one shard had ready."""
+        if scored:
+            self._rows.append((where, scored))
+
+    def reject(self, row: RejectRow) -> None:
+        """Take over one record that could not be used."""
+        self.rejects.append(row)
+
+    def write(
+        self, clickhouse: ClickHouse, pseudonyms: Pseudonyms, patience: Patience, *, max_rows: int = 50_000
+    ) -> Written | None:
+        """Insert everything; None when stopped before all was durable.
+
+        Raises ClickHouseSchemaError or ClickHouseError when only an operator can help. The block stays as it is,
+        so it can be written again.
+        """
+        columns = self._columns(pseudonyms)
+        done = _insert(clickhouse, _SCORES, columns, patience, max_rows)
+        if done is None:
+            return None
+        refused = tuple(self._refused(columns, row, answer) for row, answer in done)
+        rejects = (*self.rejects, *refused)
+        done = _insert(clickhouse, _REJECTS, reject_columns(rejects), patience, max_rows)
+        if done is None:
+            return None
+        if done:
+            row, answer = done[0]
+            message = f"{REJECTS} takes no line for offset {rejects[row].offset}: {answer.message}"
+            raise ClickHouseError(message)
+        return Written(len(columns[0]) - len(refused), len(rejects), refused)
+
+    def _columns(self, pseudonyms: Pseudonyms) -> Columns:
+        columns: Columns = [[] for _ in SCORE_COLUMNS]
+        for where, scored in self._rows:
+            for column, values in zip(columns, score_columns(scored, where, pseudonyms), strict=True):
+                column.extend(values)
+        return columns
+
+    def _refused(self, columns: Columns, row: int, answer: Answer) -> RejectRow:
+        values = dict(zip(SCORE_COLUMNS, (column[row] for column in columns), strict=True))
+        topics = {where.topic_id: where.topic for where, _ in self._rows}
+        return RejectRow(
+            topic_id=values["topic_id"],
+            topic=topics[values["topic_id"]],
+            partition=values["partition"],
+            offset=values["first_offset"],
+            reason=RejectReason.ROW_REFUSED,
+            detail=answer.label,
+            stamp=values["opened_at"],
+            records=values["events"] + values["duplicates"],
+        )
+
+
+class _Target(NamedTuple):
+    table: str
+    types: dict[str, str]
+    time_column: int
+
+
+_SCORES: Final = _Target(SCORES, SCORE_COLUMNS, list(SCORE_COLUMNS).index("opened_at"))
+_REJECTS: Final = _Target(REJECTS, REJECT_COLUMNS, list(REJECT_COLUMNS).index("stamp"))
+
+
+def _insert(
+    clickhouse: ClickHouse, target: _Target, columns: Columns, patience: Patience, max_rows: int
+) -> list[tuple[int, Answer]] | None:
+    """Insert all rows; the refused ones by position with the reason, None when stopped. Raises when all is in vain."""
+    days = [time // DAY for time in columns[target.time_column]]
+    pieces = deque(_cut(days, max_rows))
+    refused: list[tuple[int, Answer]] = []
+    accepted = attempt = 0
+    while pieces:
+        piece = pieces[0]
+        whole = len(piece) == len(days)
+        answer = clickhouse.insert(target.table, target.types, columns if whole else _take(columns, piece))
+        if answer.verdict is Verdict.RETRY:
+            if not patience.wait(answer, attempt):
+                return None
+            attempt += 1
+            continue
+        attempt = 0
+        pieces.popleft()
+        if answer.verdict is Verdict.DONE:
+            accepted += len(piece)
+        elif answer.verdict is not Verdict.FATAL and len(piece) > 1:
+            pieces.extendleft(reversed(_halve(piece, days)))
+        elif answer.verdict is Verdict.VALUE and len(refused) < REFUSED_AT_ONCE + accepted // 100:
+            refused.append((piece[0], answer))
+        else:
+            raise_for(answer)
+    return refused
+
+
+def _cut(days: Sequence[int], max_rows: int) -> Iterator[Sequence[int]]:
+    """Positions of rows, in pieces of at most `max_rows` rows and MAX_DAYS days."""
+    if len(days) <= max_rows and len(set(days)) <= MAX_DAYS:
+        if days:
+            yield range(len(days))
+        return
+    piece: list[int] = []
+    seen: set[int] = set()
+    for row in sorted(range(len(days)), key=days.__getitem__):
+        seen.add(days[row])
+        if len(piece) == max_rows or len(seen) > MAX_DAYS:
+            yield piece
+            piece, seen = [], {days[row]}
+        piece.append(row)
+    yield piece
+
+
+def _halve(piece: Sequence[int], days: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+    """Two halves that share as few days as can be: the reason may be too many partitions."""
+    ordered = sorted(piece, key=days.__getitem__)
+    middle = len(ordered) // 2
+    return ordered[:middle], ordered[middle:]
+
+
+def _take(columns: Columns, rows: Sequence[int]) -> Columns:
+    return [[column[row] for row in rows] for column in columns]
