@@ -1,6 +1,6 @@
 """The score of one passage under one model, with its ledger, coverage and bounds.
 
-Owns the arithmetic of docs/scoring.md only; must not know where the passage or the model came from.
+Owns the arithmetic only; must not know where the passage or the model came from.
 """
 
 import enum
