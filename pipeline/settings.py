@@ -22,7 +22,6 @@ from pipeline.settings_sources import (
     read_config_file,
     read_secret,
     refuse_unknown_variables,
-    source,
     variable,
 )
 
@@ -47,7 +46,6 @@ def _schemas_dir() -> Path:
 
 
 _PATH: Final = "a path"
-_DAY: Final = 86_400
 
 Name = Annotated[str, Field(min_length=1), Doc("name", "any name")]
 Address = Annotated[str, Field(pattern=rf"^{_HOST_PORT}$")]
@@ -58,7 +56,7 @@ TopicName = Annotated[
 DatabaseName = Annotated[
     str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"), Doc("name", "1 to 64 letters, digits and _, no digit first")
 ]
-Seconds = Annotated[float, Field(gt=0, le=_DAY), Doc("seconds", "above 0, at most 86400")]
+Seconds = Annotated[float, Field(gt=0, le=86_400), Doc("seconds", "above 0, at most 86400")]
 Records = Annotated[int, Field(ge=1), Doc("records", "1 or more")]
 
 
@@ -211,7 +209,7 @@ class Settings(BaseSettings):
         key = text.encode()
         if len(key) < MIN_KEY_BYTES:
             where = path or variable("pseudonym_key")
-            message = f"{where}: the pseudonym key has {len(key)} bytes, at least {MIN_KEY_BYTES} are needed"
+            message = f"{where}: the key has {len(key)} bytes, at least {MIN_KEY_BYTES} are needed"
             raise ConfigError(message)
         return key
 
@@ -241,55 +239,9 @@ def load_settings() -> Settings:
     return settings
 
 
-def describe(settings: Settings) -> list[dict[str, str | None]]:
-    """Name, value, source, unit, valid values, default and help of every setting, as text; no secret among them."""
-    return [_describe(settings, name) for name in Settings.model_fields]
-
-
 def doc(name: str) -> Doc:
     """What the reference says about a setting."""
     return [entry for entry in Settings.model_fields[name].metadata if isinstance(entry, Doc)][-1]
-
-
-def default_text(name: str) -> str:
-    """The default of a setting, as the reference shows it."""
-    stated = doc(name).default
-    return _text(Settings.model_fields[name].default) if stated is None else stated
-
-
-def _describe(settings: Settings, name: str) -> dict[str, str | None]:
-    value, origin = getattr(settings, name), source(name) if name in settings.model_fields_set else "default"
-    if value is None:
-        value, origin = _found_in_state_dir(settings, name) or (None, origin)
-    return {
-        "name": name,
-        "value": None if value is None else _text(value),
-        "source": origin,
-        "unit": doc(name).unit,
-        "valid": doc(name).valid,
-        "default": default_text(name),
-        "help": Settings.model_fields[name].description,
-    }
-
-
-def _found_in_state_dir(settings: Settings, name: str) -> tuple[object, str] | None:
-    """Value and source of what the embedded stack provides when it is not set."""
-    try:
-        if name == "kafka":
-            return settings.kafka_address(), str(settings.state_dir)
-        if name == "clickhouse":
-            return settings.clickhouse_address(), str(settings.state_dir)
-    except StackError:
-        return None
-    key = settings.pseudonym_key_path() if name == "pseudonym_key_file" else None
-    return (key, str(settings.state_dir)) if key else None
-
-
-def _text(value: object) -> str:
-    """A value as one would write it into the environment; a secret is a row of asterisks."""
-    if isinstance(value, tuple):
-        return json.dumps(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _refuse_contradictions(settings: Settings) -> None:

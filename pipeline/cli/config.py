@@ -19,7 +19,8 @@ def register(app: typer.Typer) -> None:
 @config.command()
 def show(*, json: Json = False) -> None:
     """Print every setting: name, value, source, unit, help."""
-    from pipeline.settings import describe, load_settings
+    from pipeline.settings import load_settings
+    from pipeline.settings_table import describe
 
     described = describe(load_settings())
     if json:

@@ -30,7 +30,7 @@ from pipeline.errors import ExitCode, TouchpointError
 NOUNS: Final = (config,)
 
 
-class _Commands(TyperGroup):
+class Commands(TyperGroup):
     """Runs a command and turns how it failed into one line and an exit code, also under a test's runner."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - the signature of the library, whose context type is private
@@ -47,7 +47,7 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     name="touchpoint",
-    cls=_Commands,
+    cls=Commands,
     help="Scores every customer touch-point while it happens: Kafka in, ClickHouse and Prometheus out.",
     no_args_is_help=True,
     add_completion=False,

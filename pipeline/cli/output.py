@@ -41,7 +41,11 @@ def write_table(
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else _UNFOLDED_COLUMNS, soft_wrap=False).print(table)
+    console = Console(width=None if sys.stdout.isatty() else _UNFOLDED_COLUMNS)
+    with console.capture() as printed:
+        console.print(table)
+    for line in printed.get().splitlines():
+        typer.echo(line.rstrip())
 
 
 def write_error(message: str) -> None:

@@ -1,0 +1,18 @@
+import os
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+# A shared machine may pause a test at any moment, so how long one example took says nothing; the test's time-out holds.
+hypothesis.settings.register_profile("touchpoint", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("touchpoint")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_from_outside() -> Iterator[None]:
+    """A developer's own TOUCHPOINT_* variables never decide a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("TOUCHPOINT_")]:
+            patch.delenv(name)
+        yield
