@@ -1,0 +1,219 @@
+"""The embedded ClickHouse engine, one `Engine` per client: statements, inserts, settings, errors with their real code.
+
+The only module that imports chdb. Must not know the protocol or sockets.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+import chdb
+
+from pipeline.embedded.clickhouse_blocks import UnsupportedColumnError, heading, read_blocks
+from pipeline.embedded.clickhouse_wire import Query, Setting
+
+UNKNOWN_SETTING: Final = 115
+NOT_IMPLEMENTED: Final = 48
+_UNKNOWN_EXCEPTION: Final = 1002
+_MARK: Final = "log_comment"
+
+_ERROR: Final = re.compile(r"Code: (\d+)\. (DB::.*)", re.DOTALL)
+_COMMENTS: Final = r"(?:\s+|--[^\n]*\n|/\*.*?\*/)*"
+_READING: Final = re.compile(rf"{_COMMENTS}(?:select|with|from|values|\()", re.IGNORECASE | re.DOTALL)
+_SETTING: Final = re.compile(rf"{_COMMENTS}set\b", re.IGNORECASE | re.DOTALL)
+_FORMAT: Final = re.compile(r"\s+format\s+\w+\s*;?\s*$", re.IGNORECASE)
+_NAME: Final = r"(?:`(?:[^`\\]|\\.)+`|\"(?:[^\"\\]|\\.)+\"|\w+)"
+_INSERT: Final = re.compile(
+    rf"{_COMMENTS}insert\s+into\s+(?:table\s+)?(?P<table>{_NAME}(?:\.{_NAME})?)\s*(?P<columns>\([^()]*\))?"
+    r"(?P<settings>\s*settings\s+(?:(?!\bvalues\b|\bselect\b|\bformat\b).)*)?\s*(?:values|format\s+\w+)\s*;?\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+class EngineError(Exception):
+    """The engine refused a statement. `code` is ClickHouse's own number."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class _Result(Protocol):
+    def bytes(self) -> bytes: ...
+    def rows_read(self) -> int: ...
+
+
+def failure(error: Exception) -> EngineError:
+    """Any exception out of the engine, with the code that its message names."""
+    if isinstance(error, EngineError):
+        return error
+    if isinstance(error, UnsupportedColumnError):
+        return EngineError(NOT_IMPLEMENTED, f"DB::Exception: {error}. (NOT_IMPLEMENTED)")
+    found = _ERROR.search(str(error))
+    if found is None:
+        return EngineError(_UNKNOWN_EXCEPTION, f"DB::Exception: {error}. (UNKNOWN_EXCEPTION)")
+    return EngineError(int(found[1]), found[2])
+
+
+class Insert:
+    """An INSERT whose rows come in blocks. The first error is kept, later blocks are dropped, `finish` raises it."""
+
+    def __init__(self, connection: "chdb.state.sqlitelike.Connection", statement: str) -> None:
+        self._error: EngineError | None = None
+        self._stream = None
+        try:
+            self._stream = connection.send_insert(statement, "Native")
+        except Exception as error:  # noqa: BLE001 - chdb raises RuntimeError for everything; the code is in the text
+            self._error = failure(error)
+
+    def append(self, native: bytes) -> None:
+        """Hand over a block in the native format."""
+        if self._stream is None or self._error is not None:
+            return
+        try:
+            self._stream.append(native)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.refuse(failure(error))
+
+    def refuse(self, error: EngineError) -> None:
+        """Give the INSERT up: nothing of what is not yet a part reaches the table."""
+        self._error = self._error or error
+        self.cancel()
+
+    def cancel(self) -> None:
+        """End without commit; harmless when there is nothing to end."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.cancel()
+
+    def finish(self) -> None:
+        """Commit. Raises EngineError."""
+        stream, self._stream = self._stream, None
+        if stream is not None and self._error is None:
+            try:
+                stream.finish()
+            except Exception as error:  # noqa: BLE001 - as above
+                raise failure(error) from error
+        if self._error is not None:
+            raise self._error
+
+
+class Engine:
+    """One connection to the engine: its own session, current database and settings. Used by one thread at a time."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._connection = chdb.connect(str(path))
+        self._name = name
+        self._base: dict[str, tuple[str, bool]] = {}
+        self._applied: dict[str, str] = {}
+        self.execute(f"SET {_MARK} = {literal(name)}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the connection; the engine shuts down with its last one."""
+        self._connection.close()
+
+    def execute(self, sql: str) -> bytes:
+        """Run one statement and return its whole result in the native format. Raises EngineError."""
+        try:
+            return bytes(self._connection.query(sql, "Native").bytes())
+        except Exception as error:
+            raise failure(error) from error
+
+    def rows(self, sql: str) -> list[list[str]]:
+        """Run one statement of our own, all of whose columns are strings, and return its rows. Raises EngineError."""
+        return [list(row) for block in read_blocks(self.execute(sql)) for row in zip(*block.strings(), strict=True)]
+
+    def stream(self, sql: str) -> Iterator[bytes]:
+        """The result in pieces of whole native blocks; statements that cannot stream come in one. Raises EngineError."""
+        sql = _FORMAT.sub("", sql)
+        if not _READING.match(sql):
+            yield self.execute(sql)
+            return
+        try:
+            result = self._connection.send_query(sql, "Native")
+        except Exception as error:
+            if "Streaming query is not supported" not in str(error):
+                raise failure(error) from error
+            yield self.execute(sql)
+            return
+        try:
+            for piece in result:
+                yield bytes(piece.bytes())
+        except Exception as error:
+            raise failure(error) from error
+        finally:
+            result.cancel()
+
+    def columns(self, sql: str) -> list[bytes]:
+        """Names and types of what a reading statement returns; none for other statements."""
+        sql = _FORMAT.sub("", sql).rstrip().rstrip(";")
+        if not _READING.match(sql):
+            return []
+        return self._describe(sql)
+
+    def insert_target(self, sql: str) -> tuple[str, list[bytes]] | None:
+        """For an INSERT whose rows follow in blocks: the statement without VALUES, and the columns it expects."""
+        found = _INSERT.fullmatch(sql)
+        if found is None:
+            return None
+        table, columns = found["table"], found["columns"]
+        wanted = columns[1:-1] if columns and columns[1:-1].strip() else "*"
+        statement = f"INSERT INTO {table} {columns or ''} {found['settings'] or ''}"
+        return statement, self._describe(f"SELECT {wanted} FROM {table}")
+
+    def _describe(self, sql: str) -> list[bytes]:
+        rows = self.rows(f"DESCRIBE TABLE (\n{sql}\n) SETTINGS print_pretty_type_names = 0")
+        return [heading(row[0], row[1]) for row in rows]
+
+    def insert(self, statement: str) -> Insert:
+        """Begin an INSERT that takes native blocks."""
+        return Insert(self._connection, statement)
+
+    def prepare(self, query: Query) -> None:
+        """Put a query's settings and parameters in force, and take back those of the query before."""
+        # A SET of the client's own must not be undone by what an earlier query had set for itself alone.
+        wanted = {} if _SETTING.match(query.sql) else {setting.name: setting for setting in query.settings}
+        for name in [name for name in self._applied if name not in wanted]:
+            self._restore(name)
+        for setting in wanted.values():
+            if self._applied.get(setting.name) != setting.value:
+                self._apply(setting)
+        for name, value in query.parameters:
+            self.execute(f"SET param_{name} = {value}")
+
+    def _apply(self, setting: Setting) -> None:
+        name = setting.name
+        if name not in self._base:
+            sql = f"SELECT value, toString(changed) FROM system.settings WHERE name = {literal(name)}"
+            before = self.rows(sql)
+            if not before and not setting.important:
+                return
+            if before:
+                self._base[name] = (before[0][0], before[0][1] == "1")
+        self.execute(f"SET `{name}` = {literal(setting.value)}")
+        self._applied[name] = setting.value
+
+    def _restore(self, name: str) -> None:
+        value, changed = self._base.pop(name, ("", False))
+        del self._applied[name]
+        self.execute(f"SET `{name}` = {literal(value) if changed else 'DEFAULT'}")
+
+    def kill(self, name: str) -> None:
+        """End whatever the client of that name runs now. Called from another client's engine."""
+        self.execute(f"KILL QUERY WHERE Settings['{_MARK}'] = {literal(name)} SYNC")
+
+
+def literal(value: str) -> str:
+    """A string as a SQL literal."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -1,0 +1,184 @@
+"""One client of the embedded ClickHouse server, from hello to goodbye.
+
+The socket is read here; the engine works in a thread of its own, so that a cancel or a hang-up is seen while it does.
+"""
+
+import itertools
+import logging
+import select
+import socket
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pipeline.embedded import clickhouse_wire as wire
+from pipeline.embedded.clickhouse_blocks import Block, UnsupportedColumnError, header, read_block, read_blocks
+from pipeline.embedded.clickhouse_engine import NOT_IMPLEMENTED, Engine, EngineError, failure
+from pipeline.embedded.clickhouse_wire import ClientPacket, ProtocolError, Query, Reader
+
+_RECEIVE_BYTES: Final = 1 << 20
+_NAMES: Final = itertools.count(1)
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class Session:
+    """Serves one connected socket until the client leaves. `kill(name)` ends a running query from outside."""
+
+    def __init__(self, client: socket.socket, path: Path, version: tuple[int, int, int], kill: Callable[[str], None]):
+        self._client = client
+        self._path = path
+        self._version = version
+        self._kill = kill
+        self._name = f"client-{next(_NAMES)}"
+        self._reader = Reader(bytearray(), self._receive)
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._name)
+        self._engine: Engine
+
+    def serve(self) -> None:
+        """Answer until the client hangs up; returns then, and never raises for what a client does."""
+        try:
+            if self._greet():
+                try:
+                    self._answer()
+                finally:
+                    self._run(self._engine.close)
+        except (EOFError, OSError):
+            _log.debug("%s left", self._name)
+        except (ProtocolError, UnsupportedColumnError) as error:
+            _log.warning("%s: %s", self._name, error)
+        finally:
+            self._worker.shutdown()
+
+    def _receive(self, buffer: bytearray) -> None:
+        data = self._client.recv(_RECEIVE_BYTES)
+        if not data:
+            raise EOFError
+        buffer += data
+
+    def _send(self, data: bytes) -> None:
+        self._client.sendall(data)
+
+    def _fail(self, error: EngineError) -> None:
+        self._send(wire.exception(error.code, str(error)))
+
+    def _run(self, work: Callable[[], _T]) -> _T:
+        return self._worker.submit(work).result()
+
+    def _run_watched(self, work: Callable[[], _T]) -> _T:
+        """Like `_run`, and ends the query when the client cancels or hangs up meanwhile."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            future: Future[_T] = self._worker.submit(work)
+            future.add_done_callback(lambda _: theirs.send(b"\0"))
+            watched = [ours, self._client]
+            while True:
+                ready, _, _ = select.select(watched, [], [])
+                if ours in ready:
+                    return future.result()
+                watched.remove(self._client)
+                if self._client.recv(1, socket.MSG_PEEK) in {b"", bytes([ClientPacket.CANCEL])}:
+                    self._kill(self._name)
+
+    def _greet(self) -> bool:
+        if self._reader.varint() != ClientPacket.HELLO:
+            message = "the first packet is no hello: this port speaks ClickHouse's native protocol"
+            raise ProtocolError(message)
+        try:
+            hello = wire.read_hello(self._reader)
+        except ProtocolError as error:
+            self._fail(EngineError(NOT_IMPLEMENTED, f"DB::Exception: {error}"))
+            raise
+        try:
+            self._engine = self._run(lambda: Engine(self._path, self._name))
+            if hello.database:
+                self._run(lambda: self._engine.execute(f"USE `{hello.database}`"))
+        except EngineError as error:
+            self._fail(error)
+            return False
+        self._send(wire.hello(self._version, "UTC"))
+        wire.read_addendum(self._reader)
+        return True
+
+    def _answer(self) -> None:
+        while True:
+            self._reader.drop()
+            packet = self._reader.varint()
+            if packet == ClientPacket.PING:
+                self._send(wire.pong())
+            elif packet == ClientPacket.QUERY:
+                self._query(wire.read_query(self._reader))
+            elif packet != ClientPacket.CANCEL:
+                message = f"unexpected packet {packet}"
+                raise ProtocolError(message)
+
+    def _query(self, query: Query) -> None:
+        if query.compressed:
+            error = EngineError(NOT_IMPLEMENTED, "DB::Exception: switch compression off: this server has none")
+            self._fail(error)
+            raise ProtocolError(str(error))
+        try:
+            external = self._next_block()
+            if external.columns:
+                self._drain()
+                message = "DB::Exception: external tables are not supported by the embedded server"
+                raise EngineError(NOT_IMPLEMENTED, message)
+            self._reader.drop()
+            self._run(lambda: self._engine.prepare(query))
+            target = self._run(lambda: self._engine.insert_target(query.sql))
+            if target is None:
+                self._select(query.sql)
+            else:
+                self._insert(*target)
+        except EngineError as error:
+            self._fail(error)
+        else:
+            self._send(wire.end_of_stream())
+
+    def _next_block(self) -> Block:
+        if self._reader.varint() != ClientPacket.DATA:
+            message = "expected a block of data"
+            raise ProtocolError(message)
+        self._reader.text()
+        wire.read_block_info(self._reader)
+        return read_block(self._reader, versioned=True)
+
+    def _drain(self) -> None:
+        while self._next_block().columns:
+            self._reader.drop()
+
+    def _select(self, sql: str) -> None:
+        pieces = self._engine.stream(sql)
+        rows = blocks = size = 0
+        while (piece := self._run_watched(lambda: next(pieces, None))) is not None:
+            for block in _blocks(piece):
+                body = block.versioned()
+                self._send((b"" if blocks else wire.data(block.header())) + wire.data(body))
+                rows, blocks, size = rows + block.rows, blocks + 1, size + len(body)
+        if not blocks and (columns := self._run(lambda: self._engine.columns(sql))):
+            self._send(wire.data(header(columns)))
+        self._send(wire.profile_info(rows, blocks, size) + wire.progress(rows, size))
+
+    def _insert(self, statement: str, columns: list[bytes]) -> None:
+        self._send(wire.data(header(columns)))
+        insert = self._run(lambda: self._engine.insert(statement))
+        try:
+            while (block := self._next_block()).columns:
+                self._reader.drop()
+                body = block.plain()
+                self._run(partial(insert.append, body))
+                self._send(wire.profile_events())
+        except (EOFError, OSError, ProtocolError, UnsupportedColumnError):
+            self._run(insert.cancel)
+            raise
+        self._send(wire.profile_events())
+        self._run(insert.finish)
+
+
+def _blocks(native: bytes) -> list[Block]:
+    try:
+        return read_blocks(native)
+    except UnsupportedColumnError as error:
+        raise failure(error) from error

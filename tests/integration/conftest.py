@@ -1,0 +1,95 @@
+"""One real stack for the whole session, and for each test its own corner of it: topic prefix, database, consumer group."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import clickhouse_driver
+import pytest
+from kafka import KafkaAdminClient
+
+from pipeline.embedded.stack import Stack
+from pipeline.settings import Settings, load_settings
+
+
+PREFIX = "TOUCHPOINT_"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test pays for starting the stack (on a new machine, for its download too): fixtures do not count."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(60, func_only=True))
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    """The session's stack. `kafka` is host:port, `clickhouse` the native protocol's host and port."""
+
+    state_dir: Path
+    kafka: str
+    clickhouse: tuple[str, int]
+
+    def client(self, database: str = "default") -> clickhouse_driver.Client:
+        """A ClickHouse client of the test's own; ends with `disconnect()`."""
+        return clickhouse_driver.Client(*self.clickhouse, database=database, settings_is_important=True)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A test's own corner of the stack: nothing in it exists yet. `environment` is for processes that a test starts."""
+
+    stack: RunningStack
+    settings: Settings
+    prefix: str
+    database: str
+    group: str
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """The embedded stack on free ports in a directory of its own; gone, with its data, after the session."""
+    state_dir = tmp_path_factory.mktemp("stack")
+    running = Stack(state_dir)
+    outcome = running.up({}, print)
+    try:
+        address = {part.name: part.address or "" for part in outcome.parts}
+        host, _, port = address["clickhouse"].rpartition(":")
+        yield RunningStack(state_dir, address["kafka"], (host, int(port)))
+    finally:
+        running.down(delete=True, say=print)
+
+
+@pytest.fixture
+def place(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """The settings' environment points to a new prefix, database and group; they are removed after the test."""
+    name = f"t{secrets.token_hex(4)}"
+    for variable in [found for found in os.environ if found.startswith(PREFIX)]:
+        monkeypatch.delenv(variable)
+    mine = {
+        f"{PREFIX}STATE_DIR": str(stack.state_dir),
+        f"{PREFIX}TOPIC_PREFIX": name,
+        f"{PREFIX}DATABASE": name,
+        f"{PREFIX}GROUP": f"{name}-scores",
+    }
+    for variable, value in mine.items():
+        monkeypatch.setenv(variable, value)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX) or k in mine}
+    yield Place(stack, load_settings(), name, name, f"{name}-scores", environment)
+    _forget_topics(stack, name)
+    client = stack.client()
+    client.execute(f"DROP DATABASE IF EXISTS `{name}`")
+    client.disconnect()
+
+
+def _forget_topics(stack: RunningStack, prefix: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=stack.kafka)
+    try:
+        mine = [topic for topic in admin.list_topics() if topic.startswith(f"{prefix}.")]
+        if mine:
+            admin.delete_topics(mine)
+    finally:
+        admin.close()
