@@ -20,14 +20,13 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from pipeline.cli import config
+from pipeline.cli import config, import_, migrate, model, sql
 from pipeline.cli.output import write_error
 from pipeline.errors import ExitCode, TouchpointError
 
 # One module per noun, in the order of `touchpoint --help`; each has `register(app: typer.Typer) -> None`.
-# A new noun is added to the import above and to this tuple (still to come: stack, topics, migrate, import_, worker,
-# audit, explain, sql, model).
-NOUNS: Final = (config,)
+# A new noun is added to the import above and to this tuple (still to come: stack, topics, worker, audit, explain).
+NOUNS: Final = (migrate, import_, sql, config, model)
 
 
 class Commands(TyperGroup):
