@@ -246,7 +246,7 @@ def _hides_abandoning(mistake: Mistake) -> bool:
     path: Path = mistake.path
     if path == ("elements",):
         return False
-    return "caps" in path or path[-1] in {"weight", "applies_when"} or "table" in path or len(path) <= 1
+    return len(path) <= 1 or path[0] == "caps" or "table" in path or path[-1] in {"weight", "applies_when"}
 
 
 def _check_abandoning(section: Section, elements: list[Element], caps: list[Cap]) -> None:
