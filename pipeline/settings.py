@@ -231,7 +231,7 @@ def load_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        # Not chained: the original shows values, secrets among them.
+        # Not chained: the original holds values, secrets among them.
         raise ConfigError(explain_invalid(error, valid)) from None
     except SettingsError as error:
         raise ConfigError(explain_unparsable(error, valid)) from None

@@ -13,7 +13,6 @@ Starts in a fraction of a second: command modules import Kafka, Faust, chdb and 
 """
 
 import importlib.metadata
-import os
 import sys
 from typing import Annotated, Any, Final, NoReturn
 
@@ -82,10 +81,6 @@ def main() -> NoReturn:
         app()
     except KeyboardInterrupt:
         sys.exit(int(ExitCode.INTERRUPTED))
-    except BrokenPipeError:
-        # Whoever read our output has left (`| head`); nothing more can be said on it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(int(ExitCode.FAILURE))
     sys.exit(int(ExitCode.OK))
 
 
