@@ -3,7 +3,8 @@
 from typing import Final
 
 from pipeline.core.events import Operation, Outcome, WrappedUp
-from pipeline.core.interaction import Fact, Interaction
+from pipeline.core.interaction import Interaction
+from pipeline.core.passage import Fact
 from pipeline.core.scored import RANK_ENDED, RANK_TIMED_OUT, Attributes, ScoredInteraction, State, row_version
 from pipeline.core.scoring import score
 from pipeline.core.signals import derive
@@ -52,7 +53,7 @@ def customer_end(held: Interaction, state: State) -> int:
     return max(own, default=held.opened_at or 0)
 
 
-def read_attributes(facts: list[Fact]) -> Attributes:  # noqa: C901  # unrolled for tests/bench: a loop costs twice
+def read_attributes(facts: list[Fact]) -> Attributes:
     """Who and what, each from the latest event that names it; `facts` in their order."""
     customer = staff = team = task = segment = priority = continues = None
     appointment: bool | None = None

@@ -8,10 +8,10 @@ from typing import Final
 
 from pipeline.core.catalog import Channel, TouchPoint, Windows
 from pipeline.core.events import RANKS, Ended, Event, NoShow, Outcome, Reopened, Saved
+from pipeline.core.passage import Fact
 from pipeline.core.record import Decoded
 from pipeline.core.scored import State
 
-Fact = tuple[int, int, str, Event]
 EndingOrder = tuple[int, int, str]
 
 ENDINGS: Final = frozenset({Ended, Saved, NoShow, Reopened})
@@ -72,6 +72,11 @@ class Interaction:
     def dead(self) -> bool:
         """Whether all its records are rejected: the tail of an earlier life, or operations without a customer."""
         return self.standing is Standing.LATE or self.standing is Standing.ORPHAN
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it has neither ended nor timed out."""
+        return self.state is State.OPEN and not self.dead
 
     @property
     def correctable(self) -> bool:

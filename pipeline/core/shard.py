@@ -13,8 +13,9 @@ from pipeline.core.catalog import Catalog, TouchPoint, Windows
 from pipeline.core.commit import Mark
 from pipeline.core.events import InteractionEvent, RejectReason
 from pipeline.core.interaction import NEVER, Interaction, Standing
-from pipeline.core.record import Decoded, Rejection
+from pipeline.core.record import Decoded, Reject, Rejection
 from pipeline.core.scored import RANK_TIMED_OUT, ScoredInteraction, State
+from pipeline.core.tally import Tally
 from pipeline.core.timers import Timers
 
 CLOCK_SKEW: Final = 5 * 60 * 1000  # an event may lie this far ahead of the clock
@@ -42,7 +43,7 @@ class Shard:
         self.held: dict[str, Interaction] = {}
         self.written: list[ScoredInteraction] = []
         self.rejected: list[Rejection] = []
-        self.ended = self.duplicates = 0
+        self.tally = Tally()
         self._catalog = catalog
         self._epoch = epoch
         self._timers = Timers()
@@ -55,9 +56,11 @@ class Shard:
 
     # ---- records, in offset order ----
 
-    def skip(self, offset: int) -> None:
+    def skip(self, offset: int, reject: Reject, origin: object) -> None:
         """Pass a record that could not be decoded: it takes its place, and never moves the clock."""
         self.position = offset + 1
+        self.tally.consumed += 1
+        self._reject(offset, origin, reject.reason, reject.detail)
 
     def fold(self, record: Decoded, origin: object) -> None:
         """Move the clock, decide what is due, then fold the record.
@@ -69,10 +72,11 @@ class Shard:
             self._settle_due(clock)
         clock_before, self.clock = self.clock, clock
         self.position = record.offset + 1
+        self.tally.consumed += 1
         held = self.held.get(record.interaction)
         if held is None:
             if record.time < clock - self._horizon:
-                self._reject(record, origin, RejectReason.LATE, "older than the horizon")
+                self._reject(record.offset, origin, RejectReason.LATE, "older than the horizon")
                 return
             held = self._begin(record, clock, clock_before)
         else:
@@ -102,17 +106,19 @@ class Shard:
         if held.refusable is not None:
             held.refusable.append((record.offset, origin))
         if not same:
-            self._reject(record, origin, RejectReason.CONFLICT, "an event of this source and id came with other bytes")
+            self._reject(record.offset, origin, RejectReason.CONFLICT, "an event of this source and id came with other bytes")
             return
         held.duplicates += 1
         held.idle_rank = -1
-        self.duplicates += 1
+        self.tally.duplicates += 1
         held.folded_clock = clock
         if held.state is not State.OPEN:
             self._touch(held)
 
     def _fold_new(self, held: Interaction, record: Decoded, origin: object, clock: int) -> None:
         held.collect(record, clock)
+        self.tally.applied += 1
+        self.tally.unknown_fields += record.unknown_fields
         held.idle_rank = -1
         if held.refusable is not None:
             held.refusable.append((record.offset, origin))
@@ -124,10 +130,10 @@ class Shard:
         if held.ending_outcome is not None:
             held.state = State.ENDED
             self._touch(held)
-            self.ended += before is State.OPEN
+            self.tally.ended += before is State.OPEN
         elif before is State.ENDED:
             held.state = State.OPEN
-            self.ended -= 1
+            self.tally.ended -= 1
             held.step = max(held.step, held.passed_step(clock), 0)
             self._touch(held)
         elif before is State.TIMED_OUT:
@@ -158,13 +164,14 @@ class Shard:
 
     def _reject_after_end(self, held: Interaction, record: Decoded, origin: object) -> None:
         if held.standing is Standing.ORPHAN:
-            self._reject(record, origin, RejectReason.ORPHAN, "no event of a customer belongs to this operation")
+            self._reject(record.offset, origin, RejectReason.ORPHAN, "no event of a customer belongs to this operation")
         else:
-            self._reject(record, origin, RejectReason.LATE, "its interaction is over")
+            self._reject(record.offset, origin, RejectReason.LATE, "its interaction is over")
 
-    def _reject(self, record: Decoded, origin: object, reason: RejectReason, detail: str) -> None:
+    def _reject(self, offset: int, origin: object, reason: RejectReason, detail: str) -> None:
+        self.tally.rejected[reason] += 1
         if self.writing:
-            self.rejected.append(Rejection(record.offset, reason, detail, origin))
+            self.rejected.append(Rejection(offset, reason, detail, origin))
 
     # ---- what is due by the clock ----
 
@@ -202,7 +209,7 @@ class Shard:
         if clock > deadline:
             held.timed_out_clock = deadline
             held.state = State.TIMED_OUT
-            self.ended += 1
+            self.tally.ended += 1
             self._touch(held)
         elif (step := held.passed_step(clock)) > held.step:
             held.step = step
@@ -239,8 +246,15 @@ class Shard:
 
     def _refuse_all(self, held: Interaction, standing: Standing, reason: RejectReason, detail: str) -> None:
         held.standing = standing
+        refused = held.refusable or []
         if self.writing:
-            self.rejected.extend(Rejection(offset, reason, detail, origin) for offset, origin in held.refusable or ())
+            self.rejected.extend(Rejection(offset, reason, detail, origin) for offset, origin in refused)
+        tally = self.tally
+        tally.applied -= held.events
+        tally.duplicates -= held.duplicates
+        tally.ended -= held.state is not State.OPEN
+        tally.rejected[RejectReason.CONFLICT] -= len(refused) - held.records
+        tally.rejected[reason] += len(refused)
         held.facts = []
         held.digests = {}
 
@@ -312,7 +326,7 @@ class Shard:
         for held in self._dirty:
             held.dirty = held.opened and held.standing is Standing.UNDECIDED and not held.over
         self._dirty = [held for held in self._dirty if held.dirty]
-        self.ended = self.duplicates = 0
+        self.tally = Tally()
 
     def mark(self) -> Mark:
         """Where the shard stands now. `held` is in order of first records, so its first one is the oldest."""

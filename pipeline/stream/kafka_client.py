@@ -4,8 +4,9 @@ Another client would replace this file alone. Partitions are numbers here, since
 """
 
 import logging
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -13,26 +14,18 @@ from aiokafka.consumer import fetcher
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, MessageSizeTooLargeError
 from aiokafka.errors import KafkaError as ClientError
+from aiokafka.partitioner import murmur2
 from aiokafka.structs import OffsetAndMetadata
 from msgspec import Struct
 
 from pipeline.errors import KafkaError, KafkaUnavailableError
 from pipeline.settings import Settings
+from pipeline.stream.decode import Record
 
 log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_MS: Final = 20_000
 READ_WAIT_MS: Final = 1_000
-
-
-class Record(Protocol):
-    """A record as the client's parser hands it out; `timestamp` in epoch ms."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
 
 
 Batch = Mapping[int, Sequence[Record]]
@@ -46,6 +39,14 @@ def hand_out_parsed_records() -> None:
     tests/integration/test_kafka_client.py fails when it is gone or means something else.
     """
     fetcher.PartitionRecords._consumer_record = lambda _self, _tp, record: record  # noqa: SLF001
+
+
+class Message(NamedTuple):
+    """What is sent to a topic."""
+
+    key: bytes
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
 
 
 class Committed(Struct, frozen=True):
@@ -132,16 +133,27 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         """Fetch from this offset next."""
         self._consumer.seek(TopicPartition(self._topic, partition), position)
 
-    def lag(self, partition: int, position: int) -> int | None:
-        """Records behind the end of the log, as of the latest fetch; None while unknown."""
-        end = self._consumer.highwater(TopicPartition(self._topic, partition))
-        return None if end is None else max(end - position, 0)
+    async def position_at_end(self, partition: int) -> int | None:
+        """The next offset to fetch, if the partition is read to its end as of the latest fetch; else None."""
+        topic_partition = TopicPartition(self._topic, partition)
+        end = self._consumer.last_stable_offset(topic_partition)
+        if end is None or end < 0 or topic_partition not in self._consumer.assignment():
+            return None
+        position: int = await self._consumer.position(topic_partition)
+        return position if position >= end else None
 
-    async def ends(self, partitions: set[int]) -> dict[int, int]:
-        """The end offset of each partition, asked from the broker."""
+    async def read_to_end(self, partitions: set[int]) -> bool:
+        """Whether these partitions are read to the end that the broker reports now."""
         topic_partitions = [TopicPartition(self._topic, number) for number in partitions]
-        offsets = await self._consumer.end_offsets(topic_partitions)
-        return {partition.partition: offset for partition, offset in offsets.items()}
+        ends = await self._consumer.end_offsets(topic_partitions)
+        positions = [await self._consumer.position(one) for one in topic_partitions]
+        return all(position >= ends[one] for one, position in zip(topic_partitions, positions, strict=True))
+
+    async def first_kept(self, partition: int) -> int:
+        """The first offset that retention has left."""
+        topic_partition = TopicPartition(self._topic, partition)
+        starts = await self._consumer.beginning_offsets([topic_partition])
+        return int(starts[topic_partition])
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Client callback."""
@@ -209,6 +221,13 @@ class LogReader:
         return None if place is None else int(place.offset)
 
 
+def partition_of(partitioner: str, partitions: int) -> Callable[[bytes], int]:
+    """The partition a producer chooses for a key: `murmur2` as Java clients do, `crc32` as librdkafka does."""
+    if partitioner == "crc32":
+        return lambda key: zlib.crc32(key) % partitions
+    return lambda key: (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
 async def read_commits(brokers: str, group: str, topic: str) -> dict[int, Committed]:
     """What the group has committed on this log, by partition."""
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS)
@@ -247,16 +266,19 @@ class RejectSender:
         """Send what is left and disconnect."""
         await self._producer.stop()
 
-    async def send(self, messages: Sequence[tuple[bytes, bytes | None, list[tuple[str, bytes]]]]) -> list[bool]:
-        """Send (key, value, headers) each; whether each one fitted. Returns when the broker has all that did."""
-        fitted: list[bool] = []
+    async def send(self, messages: Sequence[Message]) -> list[int]:
+        """Send them; the positions of those that are too large. Returns when the broker has all others."""
+        too_large: list[int] = []
         confirmations = []
-        for key, value, headers in messages:
+        for position, message in enumerate(messages):
             try:
-                confirmations.append(await self._producer.send(self._topic, value=value, key=key, headers=headers))
-                fitted.append(True)
+                confirmations.append(
+                    await self._producer.send(
+                        self._topic, key=message.key, value=message.value, headers=message.headers
+                    )
+                )
             except MessageSizeTooLargeError:
-                fitted.append(False)
+                too_large.append(position)
         for confirmation in confirmations:
             await confirmation
-        return fitted
+        return too_large

@@ -1,0 +1,22 @@
+"""What became of the records of a shard, counted so that it adds up: consumed = applied + duplicates + rejected."""
+
+from collections import Counter
+
+from pipeline.core.events import RejectReason
+
+
+class Tally:
+    """Counts since a worker took up its work. A record that is rejected after all moves from one count to another."""
+
+    def __init__(self) -> None:
+        self.consumed = self.applied = self.duplicates = self.ended = self.unknown_fields = 0
+        self.rejected: Counter[RejectReason] = Counter()
+
+    def add(self, other: "Tally") -> None:
+        """Take over the counts of another shard."""
+        self.consumed += other.consumed
+        self.applied += other.applied
+        self.duplicates += other.duplicates
+        self.ended += other.ended
+        self.unknown_fields += other.unknown_fields
+        self.rejected.update(other.rejected)

@@ -1,0 +1,122 @@
+"""Faust owns the process: app, worker, signals, supervision. Everything that knows Faust is here.
+
+The log is not read by a Faust agent, whose stock delivery loses or doubles records, but by one supervised service
+around `worker.py`. Whatever goes wrong there ends the process with an error, and a watchdog ends it when it is stuck.
+"""
+
+import asyncio
+import os
+import signal
+from typing import Any, ClassVar, Final
+
+import faust
+from mode import Service
+
+from pipeline.core.catalog import Catalog
+from pipeline.core.tally import Tally
+from pipeline.errors import KafkaUnavailableError
+from pipeline.settings import Settings
+from pipeline.stream.kafka_client import hand_out_parsed_records
+from pipeline.stream.log_topic import read_log, refuse_changed_log
+from pipeline.stream.watchdog import Watchdog
+from pipeline.stream.worker import Worker
+
+LOG_CHECK_SECONDS: Final = 30.0
+
+
+class App(faust.App):  # type: ignore[misc]  # faust's types are partial
+    """A Faust app without its own consumer, tables and web server."""
+
+    class BootStrategy(faust.App.BootStrategy):  # type: ignore[misc]  # as above
+        """Start nothing that we do not use."""
+
+        enable_kafka: ClassVar[bool] = False
+        enable_kafka_consumer: ClassVar[bool] = False
+        enable_kafka_producer: ClassVar[bool] = False
+        enable_web: ClassVar[bool] = False
+
+
+class LogService(Service):  # type: ignore[misc]  # mode ships no types
+    """The worker under supervision. `failure` is what ended it, None after a normal end."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, *, drain: bool, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(**options)
+        self.failure: BaseException | None = None
+        self.tally = Tally()
+        self.open = 0
+        self._settings = settings
+        self._catalog = catalog
+        self._drain = drain
+        self._watchdog = Watchdog(settings.stall_timeout_seconds, 2 * settings.shutdown_seconds)
+        self._worker: Worker | None = None
+
+    @Service.task  # type: ignore[misc]  # mode ships no types
+    async def _work(self) -> None:
+        """Connect, work, and end the process, whatever the reason."""
+        try:
+            hand_out_parsed_records()
+            kafka_log = await read_log(self._settings, self._catalog)
+            worker = Worker(self._settings, self._catalog, kafka_log, crashed=self._fail, progress=self._watchdog.progress)
+            self._worker = worker
+            await worker.start()
+            self._watchdog.start(lambda: worker.has_work)
+            checks = asyncio.create_task(self._check_log(worker))
+            try:
+                await worker.run(lambda: bool(self.should_stop), drain=self._drain)
+            finally:
+                checks.cancel()
+        except Exception as error:  # noqa: BLE001  # handed on by run()
+            await self._fail(error)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    async def _check_log(self, worker: Worker) -> None:
+        while True:
+            await asyncio.sleep(LOG_CHECK_SECONDS)
+            try:
+                await refuse_changed_log(self._settings, self._catalog, worker.log)
+                worker.broker_answers = True
+            except KafkaUnavailableError:
+                worker.broker_answers = False
+            except Exception as error:  # noqa: BLE001  # nobody awaits this task
+                await self._fail(error)
+
+    async def _fail(self, error: BaseException) -> None:
+        """Remember the first failure and end the process in the orderly way."""
+        self.failure = self.failure or error
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    async def on_stop(self) -> None:
+        """Finish what is in hand and commit it; after a failure, only let go of everything."""
+        self._watchdog.stopping()
+        if self._worker is not None:
+            await self._worker.stop(finish=self.failure is None)
+            self.tally, self.open = self._worker.count()
+
+
+def run(settings: Settings, catalog: Catalog, *, drain: bool) -> LogService:
+    """Work until SIGTERM or SIGINT, or with `drain` until the log is worked off. Raises what ended it otherwise."""
+    datadir = settings.state_dir / "faust" / str(os.getpid())
+    datadir.parent.mkdir(parents=True, exist_ok=True)
+    app = App(
+        settings.group,
+        broker=[f"kafka://{address}" for address in settings.kafka_address().split(",")],
+        datadir=datadir,
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        worker_redirect_stdouts=False,
+    )
+    service = LogService(settings, catalog, drain=drain, loop=app.loop, beacon=app.beacon)
+    app.service(lambda **_: service)
+    app.finalize()
+    try:
+        # Not app.main(): its default --with-web would start a server on all interfaces.
+        faust.Worker(app, quiet=True, override_logging=False).execute_from_commandline()
+    except SystemExit:
+        if service.failure is None:
+            return service
+    if service.failure is not None:
+        raise service.failure
+    return service

@@ -1,0 +1,74 @@
+"""Records of one partition -> decode -> Event | Reject -> fold into its shard."""
+
+import time
+from collections.abc import Sequence
+
+from pipeline.core.commit import Mark
+from pipeline.core.record import Reject, Rejection
+from pipeline.core.scored import ScoredInteraction
+from pipeline.core.shard import Shard
+from pipeline.stream.decode import Decoder, Record
+from pipeline.stream.reject_limit import RejectLimit
+
+
+class Folding:
+    """A shard at work. `stood_since` is the moment (monotonic seconds) from which its partition stands read to its
+    end, None while there is more to read.
+    """
+
+    def __init__(self, partition: int, shard: Shard, decoder: Decoder, limit: RejectLimit | None = None) -> None:
+        self.partition = partition
+        self.shard = shard
+        self.stood_since: float | None = None
+        self._decode = decoder.decode
+        self._limit = limit
+
+    def fold(self, records: Sequence[Record]) -> None:
+        """Fold the records that come after the shard's position.
+
+        Raises `LookupNeeded`: answer it and call again with the same records. Raises `RejectShareError` when so many
+        are rejected that a producer or a setting must be wrong.
+        """
+        shard, decode, partition = self.shard, self._decode, self.partition
+        held = shard.held
+        undecodable = 0
+        for record in records:
+            if record.offset < shard.position:
+                continue
+            outcome = decode(record, partition, shard.clock, held)
+            if isinstance(outcome, Reject):
+                shard.skip(record.offset, outcome, record)
+                undecodable += 1
+                if self._limit is not None:
+                    self._limit.rejected(outcome.reason, record.offset)
+            else:
+                shard.fold(outcome, record)
+                if undecodable:
+                    undecodable = 0
+                    if self._limit is not None:
+                        self._limit.run_ended()
+        if self._limit is not None:
+            self._limit.consumed(len(records))
+
+    def stand_at(self, position: int | None) -> None:
+        """Note whether the partition stands read to its end: at `position`, past what no reader is given, or not."""
+        if position is None:
+            self.stood_since = None
+            return
+        self.shard.position = max(self.shard.position, position)
+        if self.stood_since is None:
+            self.stood_since = time.monotonic()
+
+    def stood_milliseconds(self) -> int:
+        """How long the partition has stood at its end."""
+        return 0 if self.stood_since is None else int((time.monotonic() - self.stood_since) * 1000)
+
+    def cut(self, stood_milliseconds: int) -> tuple[list[ScoredInteraction], list[Rejection], Mark]:
+        """Take what is to be written, and where the shard stood after exactly the records before its position."""
+        shard = self.shard
+        shard.write_due()
+        if stood_milliseconds:
+            shard.write_idle(stood_milliseconds)
+        written, rejected = shard.written, shard.rejected
+        shard.written, shard.rejected = [], []
+        return written, rejected, shard.mark()

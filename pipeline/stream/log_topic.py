@@ -1,0 +1,65 @@
+"""The event topic as the broker describes it, and what a worker demands of it before it starts.
+
+Asked through kafka-python, which knows topic ids; in a thread, since its calls block.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import KafkaError as ClientError
+
+from pipeline.core.catalog import Catalog
+from pipeline.errors import KafkaUnavailableError, TopicError
+from pipeline.settings import Settings
+from pipeline.stream.place import Log
+
+STAMPS: Final = "message.timestamp.type"
+RETENTION: Final = "retention.ms"
+HORIZONS_KEPT: Final = 2
+
+
+async def read_log(settings: Settings, catalog: Catalog) -> Log:
+    """The log to work on. Raises `TopicError` when it is missing or not as the promise needs it."""
+    topic = f"{settings.topic_prefix}.events"
+    log, config = await asyncio.to_thread(_describe, settings.kafka_address(), topic)
+    if config[STAMPS] != "LogAppendTime":
+        raise TopicError(f"{topic} has {STAMPS}={config[STAMPS]}, LogAppendTime is needed: run `touchpoint topics apply`")
+    retention, needed = int(config[RETENTION]), HORIZONS_KEPT * catalog.horizon()
+    if 0 <= retention < needed:
+        raise TopicError(
+            f"{topic} keeps records for {retention} ms, two horizons of the catalog are {needed} ms: raise"
+            " TOUCHPOINT_LOG_RETENTION_HOURS and run `touchpoint topics apply`"
+        )
+    return log
+
+
+async def refuse_changed_log(settings: Settings, catalog: Catalog, log: Log) -> None:
+    """Raise `TopicError` if the topic was deleted, made anew or given other partitions since the start."""
+    now = await read_log(settings, catalog)
+    if now != log:
+        raise TopicError(
+            f"{log.topic} changed while in use: topic id {log.topic_id} -> {now.topic_id}, partitions"
+            f" {log.partition_count} -> {now.partition_count}. Work on with a new TOUCHPOINT_GROUP (topic made anew)"
+            " or a new log under its own TOUCHPOINT_TOPIC_PREFIX (other partition count)"
+        )
+
+
+def _describe(brokers: str, topic: str) -> tuple[Log, dict[str, str]]:
+    try:
+        admin = KafkaAdminClient(bootstrap_servers=brokers.split(","))
+    except ClientError as error:
+        raise KafkaUnavailableError(f"no Kafka broker answers at {brokers}: {error}") from error
+    try:
+        described: dict[str, Any] = admin.describe_topics([topic])[0]
+        if described.get("error_code"):
+            raise TopicError(f"topic {topic} does not exist: run `touchpoint topics apply`")
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+        config = admin.describe_configs([resource], config_filter="all")
+    except ClientError as error:
+        raise KafkaUnavailableError(f"cannot describe topic {topic}: {error}") from error
+    finally:
+        admin.close()
+    entries: dict[str, Any] = next(iter(config.values()))[topic]
+    log = Log(topic, str(described["topic_id"]), len(described["partitions"]))
+    return log, {name: str(entry["value"]) for name, entry in entries.items()}

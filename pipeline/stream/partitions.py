@@ -1,0 +1,163 @@
+"""Which partitions this process works on: shards that are live, kept over a rebalance, or being rebuilt.
+
+Every join revokes everything from everybody. A shard whose partition comes back goes on only if it stands exactly at
+the commit; all others are rebuilt from the log beside the poll loop, with their partition paused meanwhile.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from pipeline.core.catalog import Catalog
+from pipeline.core.shard import Shard
+from pipeline.core.tally import Tally
+from pipeline.settings import Settings
+from pipeline.stream.decode import Decoder
+from pipeline.stream.folding import Folding
+from pipeline.stream.kafka_client import Committed, LogConsumer, LogReader, read_commits
+from pipeline.stream.place import Log, find_place, refuse_other_settings
+from pipeline.stream.rebuild import LookUp, rebuild
+from pipeline.stream.reject_limit import RejectLimit
+
+log = logging.getLogger(__name__)
+
+
+class Partitions:
+    """The shards of one process.
+
+    `finish` makes durable what is in hand and says whether it did; `busy` is held by the poll loop while it folds or
+    cuts. `number` counts rebalances: what was fetched under an older one must be dropped.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        kafka_log: Log,
+        decoder: Decoder,
+        busy: asyncio.Lock,
+        *,
+        finish: Callable[[], Awaitable[bool]],
+        look_up: LookUp,
+        crashed: Callable[[BaseException], Awaitable[None]],
+        progress: Callable[[], None],
+    ) -> None:
+        self.number = 0
+        self.live: dict[int, Folding] = {}
+        self.committed: dict[int, Committed] = {}
+        self.rebuilding: set[int] = set()
+        self.held_back = False
+        self.tally = Tally()  # of shards that are gone
+        self.data_gap_records = 0
+        self.consumer: LogConsumer  # set by the worker: the two know each other
+        self._settings = settings
+        self._catalog = catalog
+        self._log = kafka_log
+        self._decoder = decoder
+        self._busy = busy
+        self._finish, self._look_up, self._crashed, self._progress = finish, look_up, crashed, progress
+        self._limit = RejectLimit(settings)
+        self._kept: dict[int, Folding] = {}
+        self._rebuild: asyncio.Task[None] | None = None
+
+    # ---- backpressure ----
+
+    def hold_back(self) -> None:
+        """Fetch nothing for now; the poll loop goes on, so the group keeps this member."""
+        if not self.held_back:
+            self.held_back = True
+            self.consumer.hold_back(set(self.live))
+
+    def let_go(self) -> None:
+        """Fetch again."""
+        if self.held_back:
+            self.held_back = False
+            self.consumer.let_go(set(self.live))
+
+    # ---- rebalance ----
+
+    async def revoked(self, _partitions: set[int]) -> None:
+        """Finish what is in hand, and keep the shards in case they come back."""
+        self.cancel_rebuild()
+        finished = await self._finish()
+        self.number += 1
+        self._kept = self.live if finished else {}
+        self.retire()
+
+    async def assigned(self, partitions: set[int]) -> None:
+        """Go on with what stands at the commit, rebuild the rest."""
+        self.number += 1
+        self.held_back = False
+        self.cancel_rebuild()
+        commits = await read_commits(self._settings.kafka_address(), self._settings.group, self._log.topic)
+        for partition in partitions & self._kept.keys() & commits.keys():
+            if self._kept[partition].shard.position == commits[partition].position:
+                self.live[partition] = self._kept[partition]
+        self._kept = {}
+        self.committed = {partition: commits[partition] for partition in self.live}
+        self.rebuilding = partitions - self.live.keys()
+        self.consumer.hold_back(self.rebuilding)
+        if self.rebuilding:
+            self._rebuild = asyncio.create_task(self._rebuild_all(commits, self.number))
+
+    def retire(self) -> None:
+        """Give up all live shards, but not their counts."""
+        for folding in self.live.values():
+            self.tally.add(folding.shard.tally)
+            folding.shard.tally = Tally()
+        self.live = {}
+
+    def cancel_rebuild(self) -> None:
+        """Stop rebuilding; whoever gets the partitions next begins anew."""
+        if self._rebuild is not None:
+            self._rebuild.cancel()
+            self._rebuild = None
+        self.rebuilding = set()
+
+    def report_gap(self, partition: int, first: int, after: int) -> None:
+        """Say that retention removed records before anybody read them."""
+        self.data_gap_records += after - first
+        log.error(
+            "DATA GAP: %s/%d: offsets %d to %d were removed by retention before they were read",
+            self._log.topic, partition, first, after - 1,
+        )  # fmt: skip
+
+    # ---- rebuild ----
+
+    async def _rebuild_all(self, commits: dict[int, Committed], number: int) -> None:
+        try:
+            async with LogReader(self._settings.kafka_address(), self._log.topic) as reader:
+                for partition in sorted(self.rebuilding):
+                    folding = await self._rebuild_one(reader, partition, commits.get(partition))
+                    async with self._busy:
+                        if number != self.number:
+                            return
+                        self._go_live(folding)
+        except Exception as error:  # noqa: BLE001  # nobody awaits this task
+            await self._crashed(error)
+
+    async def _rebuild_one(self, reader: LogReader, partition: int, committed: Committed | None) -> Folding:
+        epoch = self._settings.epoch
+        horizon = self._catalog.horizon()
+        place = await find_place(reader, self._log, partition, committed, epoch=epoch, horizon=horizon)
+        if place.gap is not None:
+            self.report_gap(partition, *place.gap)
+        shard = Shard(self._catalog, place.replay_offset, place.clock, epoch)
+        started = time.monotonic()
+        await rebuild(reader, Folding(partition, shard, self._decoder), place, self._look_up, self._progress)
+        refuse_other_settings(self._catalog, place.metadata, shard.clock, epoch)
+        log.info(
+            "%s/%d: live at offset %d with %d interactions held, rebuilt from offset %d in %.1f s",
+            self._log.topic, partition, place.position, len(shard.held), place.replay_offset,
+            time.monotonic() - started,
+        )  # fmt: skip
+        return Folding(partition, shard, self._decoder, self._limit)
+
+    def _go_live(self, folding: Folding) -> None:
+        partition = folding.partition
+        self.live[partition] = folding
+        self.rebuilding.discard(partition)
+        self.consumer.go_on_from(partition, folding.shard.position)
+        if not self.held_back:
+            self.consumer.let_go({partition})

@@ -1,0 +1,31 @@
+"""Rebuild a shard's held state from the log, beside the poll loop: fold up to the commit without writing."""
+
+from collections.abc import Awaitable, Callable
+
+from pipeline.core.shard import LookupNeeded
+from pipeline.stream.folding import Folding
+from pipeline.stream.kafka_client import LogReader
+from pipeline.stream.place import Place
+
+LookUp = Callable[[Folding, list[str]], Awaitable[None]]
+
+
+async def rebuild(reader: LogReader, folding: Folding, place: Place, look_up: LookUp, progress: Callable[[], None]) -> None:
+    """Bring a fresh shard from `place.replay_offset` to `place.position`, live there.
+
+    `look_up` answers which interactions have an earlier life; `progress` is called for every batch.
+    """
+    shard = folding.shard
+    shard.writing = False
+    if place.replay_offset < place.position:
+        async for records in reader.read(folding.partition, place.replay_offset, place.position):
+            folded = False
+            while not folded:
+                try:
+                    folding.fold(records)
+                    folded = True
+                except LookupNeeded as needed:
+                    await look_up(folding, needed.ids)
+            progress()
+    shard.position = place.position
+    shard.go_live()

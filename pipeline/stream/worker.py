@@ -1,0 +1,285 @@
+"""The path of one process, from the log to the tables, in data order:
+
+    fetch a batch -> decode -> fold, shard by shard -> write what is due -> insert -> commit
+
+One event loop reads and folds, one thread inserts. `folding.py` decodes and folds, `writer.py` makes durable and
+commits, `partitions.py` follows rebalances, `kafka_client.py` is the only place that knows the client.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from pipeline.core.catalog import Catalog
+from pipeline.core.commit import CommitMetadata, Mark, encode_metadata
+from pipeline.core.interaction import Standing
+from pipeline.core.scored import RANK_TIMED_OUT
+from pipeline.core.shard import LookupNeeded
+from pipeline.core.tally import Tally
+from pipeline.settings import Settings
+from pipeline.sink.block import Block
+from pipeline.sink.rows import LogPartition
+from pipeline.stream.decode import Decoder
+from pipeline.stream.folding import Folding
+from pipeline.stream.kafka_client import Batch, Committed, LogConsumer, RejectSender, partition_of
+from pipeline.stream.partitions import Partitions
+from pipeline.stream.place import Log
+from pipeline.stream.rejects import ROOM_BYTES
+from pipeline.stream.writer import Cut, Writer
+
+log = logging.getLogger(__name__)
+
+FOR_EVER: Final = 1 << 50  # ms; as if a partition had stood at its end for ever
+POLL_SECONDS: Final = 0.2
+
+
+class GivenUpError(Exception):
+    """A block did not become durable in time: whatever was read beyond the last commit is read again."""
+
+
+class Worker:
+    """Works on the log until told to stop.
+
+    `crashed` is told what would otherwise be lost in a callback; `progress` is called whenever the path has moved.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        kafka_log: Log,
+        *,
+        crashed: Callable[[BaseException], Awaitable[None]],
+        progress: Callable[[], None],
+    ) -> None:
+        self.log = kafka_log
+        self.broker_answers = True
+        self._settings = settings
+        self._catalog = catalog
+        self._progress = progress
+        count = kafka_log.partition_count
+        decoder = Decoder(
+            catalog,
+            partition_of(settings.partitioner, count),
+            settings.max_record_bytes,
+            int(settings.max_ahead_seconds * 1000),
+        )
+        self._busy = asyncio.Lock()  # held while a batch is folded or a block is cut
+        self.partitions = Partitions(
+            settings, catalog, kafka_log, decoder, self._busy,
+            finish=self._finish, look_up=self._look_up, crashed=crashed, progress=progress,
+        )  # fmt: skip
+        self._consumer = self.partitions.consumer = LogConsumer(
+            settings,
+            kafka_log.topic,
+            revoked=self.partitions.revoked,
+            assigned=self.partitions.assigned,
+            crashed=crashed,
+        )
+        self._sender = RejectSender(
+            settings, f"{settings.topic_prefix}.rejected", settings.max_record_bytes + ROOM_BYTES
+        )
+        self._writer = Writer(settings, self._consumer, self._sender, progress)
+        self._in_flight: asyncio.Task[bool] | None = None
+        self._last_cut = time.monotonic()
+        self._started = False
+
+    # ---- life of the process ----
+
+    async def start(self) -> None:
+        """Connect to everything, then join the group."""
+        await self._writer.check()
+        await self._sender.start()
+        self._started = True
+        await self._consumer.start()
+
+    async def stop(self, *, finish: bool) -> None:
+        """Leave the group; first, with `finish`, commit what is in hand. What takes too long is read again."""
+        if self._started and finish and not await self._finish():
+            log.warning("not all was durable in time: what was read beyond the last commit will be read again")
+        self.partitions.cancel_rebuild()
+        if self._started:
+            await self._consumer.stop()
+            await self._sender.stop()
+        self._writer.close()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something is to be done that should show progress."""
+        partitions = self.partitions
+        behind = bool(partitions.rebuilding) or any(one.stood_since is None for one in partitions.live.values())
+        return self._in_flight is not None or self._busy.locked() or (behind and self.broker_answers)
+
+    async def run(self, should_stop: Callable[[], bool], *, drain: bool = False) -> None:
+        """The loop. With `drain` it ends when the log is worked off and everything is written."""
+        while not should_stop():
+            number = self.partitions.number
+            batch = await self._consumer.fetch(POLL_SECONDS, self._settings.max_batch_records)
+            async with self._busy:
+                if should_stop() or number != self.partitions.number:
+                    continue  # SIGTERM or a rebalance: dropped, and read again from the commit
+                try:
+                    await self._fold(batch)
+                    await self._write_what_is_due()
+                    if drain and not batch and await self._worked_off():
+                        await self._write_the_rest()
+                        return
+                except GivenUpError:
+                    log.warning("a block was given up because partitions move; it will be read again")
+
+    def count(self) -> tuple[Tally, int]:
+        """What became of the records so far, and how many interactions are open: neither ended nor timed out."""
+        tally = Tally()
+        tally.add(self.partitions.tally)
+        still_open = 0
+        for folding in self.partitions.live.values():
+            tally.add(folding.shard.tally)
+            for held in folding.shard.held.values():
+                undecided = held.standing is Standing.UNDECIDED
+                written = held.idle_rank == RANK_TIMED_OUT
+                still_open += undecided or (held.lasts and not written)
+                tally.ended += written - (undecided and not held.lasts)
+        return tally, still_open
+
+    # ---- the path ----
+
+    async def _fold(self, batch: Batch) -> None:
+        for partition, records in batch.items():
+            folding = self.partitions.live.get(partition)
+            if folding is None:
+                continue  # still being rebuilt: read again when it goes live
+            await self._notice_gap(folding, records[0].offset)
+            folding.stood_since = None
+            folded = False
+            while not folded:
+                try:
+                    folding.fold(records)
+                    folded = True
+                except LookupNeeded as needed:
+                    await self._flush()  # a look-up must see all rows written so far
+                    await self._look_up(folding, needed.ids)
+            self._progress()
+
+    async def _write_what_is_due(self) -> None:
+        """Cut a block about once a second, one in flight at a time; hold the log back while it takes longer."""
+        if time.monotonic() - self._last_cut < self._settings.flush_interval_seconds:
+            return
+        if self._in_flight is not None and not self._in_flight.done():
+            self.partitions.hold_back()
+            return
+        await self._landed()
+        self.partitions.let_go()
+        await self._note_ends()
+        for folding in self.partitions.live.values():
+            if ids := folding.shard.questions(folding.stood_milliseconds()):
+                await self._flush()
+                await self._look_up(folding, ids)
+        self._send_off()
+
+    async def _flush(self) -> None:
+        """Make everything folded so far durable. Raises `GivenUpError` if that was given up."""
+        await self._landed()
+        self._send_off()
+        await self._landed()
+
+    def _send_off(self, stood_milliseconds: int | None = None) -> None:
+        cut = self._cut(stood_milliseconds)
+        self._last_cut = time.monotonic()
+        if len(cut.block) or cut.positions:
+            self._in_flight = asyncio.create_task(self._writer.write(cut))
+
+    async def _landed(self) -> None:
+        """Wait for the block in flight."""
+        if self._in_flight is not None:
+            durable = await asyncio.shield(self._in_flight)
+            self._in_flight = None
+            if not durable:
+                raise GivenUpError
+
+    def _cut(self, stood_milliseconds: int | None) -> Cut:
+        """Take what every live shard has to write, with the position that will be durable then."""
+        cut = Cut(Block(), [], {})
+        committed = self.partitions.committed
+        for partition, folding in self.partitions.live.items():
+            stood = folding.stood_milliseconds() if stood_milliseconds is None else stood_milliseconds
+            written, rejected, mark = folding.cut(stood)
+            where = LogPartition(self.log.topic, self.log.topic_id, partition)
+            cut.block.add(where, written)
+            cut.reject(where, rejected)
+            position = self._commit_of(mark)
+            if position != committed.get(partition):
+                cut.positions[partition] = committed[partition] = position
+        return cut
+
+    def _commit_of(self, mark: Mark) -> Committed:
+        metadata = CommitMetadata(
+            replay_offset=mark.replay_offset,
+            clock=mark.replay_clock,
+            topic_id=self.log.topic_id,
+            partition_count=self.log.partition_count,
+            epoch=self._settings.epoch,
+            fingerprint=self._catalog.fingerprint(mark.clock),
+        )
+        return Committed(mark.position, encode_metadata(metadata))
+
+    async def _look_up(self, folding: Folding, ids: list[str]) -> None:
+        """Which of these have a row of an earlier life: of another topic, or begun at a smaller offset."""
+        lives = await self._writer.earlier_lives(ids)
+        held = folding.shard.held
+        folding.shard.answer(
+            {
+                name: any(
+                    topic_id != self.log.topic_id or offset < held[name].first_offset
+                    for topic_id, offset in lives.get(name, ())
+                )
+                for name in ids
+                if name in held
+            }
+        )
+
+    async def _note_ends(self) -> None:
+        """Remember since when each partition stands read to its end."""
+        for partition, folding in self.partitions.live.items():
+            folding.stand_at(await self._consumer.position_at_end(partition))
+
+    async def _notice_gap(self, folding: Folding, first_offset: int) -> None:
+        """A hole in the offsets is a data gap if retention made it; transactions leave holes too."""
+        expected = folding.shard.position
+        if first_offset > expected:
+            first_kept = await self._consumer.first_kept(folding.partition)
+            if first_kept > expected:
+                self.partitions.report_gap(folding.partition, expected, first_kept)
+
+    # ---- ends ----
+
+    async def _worked_off(self) -> bool:
+        """Whether all that is assigned is live and read to the end that the log has now."""
+        partitions = self.partitions
+        ready = partitions.number > 0 and not partitions.rebuilding
+        return ready and await self._consumer.read_to_end(set(partitions.live))
+
+    async def _write_the_rest(self) -> None:
+        """Write due rows as if the partitions had stood still for ever."""
+        await self._flush()
+        for folding in self.partitions.live.values():
+            if ids := folding.shard.questions(FOR_EVER):
+                await self._look_up(folding, ids)
+        self._send_off(FOR_EVER)
+        await self._landed()
+
+    async def _finish(self) -> bool:
+        """Make durable what is in hand within `shutdown_seconds`; False if that was given up."""
+        seconds = self._settings.shutdown_seconds
+        try:
+            async with asyncio.timeout(seconds), self._busy:
+                await self._flush()
+        except (TimeoutError, GivenUpError):
+            self._writer.give_up()
+            if self._in_flight is not None:
+                await asyncio.wait([self._in_flight], timeout=seconds)
+                self._in_flight = None
+            self._writer.try_again()
+            return False
+        return True

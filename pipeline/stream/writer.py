@@ -1,0 +1,111 @@
+"""Makes a block durable: rows and rejects into ClickHouse, rejects to their topic, then the commit.
+
+ClickHouse is spoken to from one thread of its own, so the poll loop goes on meanwhile, and look-ups queue behind
+the block in flight. The order is the promise: nothing is committed before it is durable.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from msgspec import Struct
+
+from pipeline.core.record import Rejection
+from pipeline.sink.block import Block, Patience, Written
+from pipeline.sink.clickhouse import ClickHouse, connect
+from pipeline.sink.rows import LogPartition, Pseudonyms
+from pipeline.sink.verdicts import Answer
+from pipeline.settings import Settings
+from pipeline.stream.kafka_client import Committed, LogConsumer, Record, RejectSender
+from pipeline.stream.rejects import reject_message, reject_row, shortened
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Cut(Struct):
+    """What is to become durable together: a block, the records behind its rejects, and the positions to commit."""
+
+    block: Block
+    rejected: list[Record]
+    positions: dict[int, Committed]
+
+    def reject(self, where: LogPartition, rejections: Sequence[Rejection]) -> None:
+        """Take over the rejects of one shard."""
+        for rejection in rejections:
+            record: Record = rejection.origin  # type: ignore[assignment]  # folding hands in records
+            self.block.reject(reject_row(where, rejection, record))
+            self.rejected.append(record)
+
+
+class Writer:
+    """Writes one cut at a time. `progress` is called when something was inserted or a retryable error answered."""
+
+    def __init__(
+        self, settings: Settings, consumer: LogConsumer, sender: RejectSender, progress: Callable[[], None]
+    ) -> None:
+        self._consumer = consumer
+        self._sender = sender
+        self._progress = progress
+        self._clickhouse: ClickHouse = connect(settings)
+        self._pseudonyms = Pseudonyms(settings.pseudonym_key_bytes(), settings.placeholder_customers)
+        self._max_rows = settings.max_block_rows
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="clickhouse")
+        self._stop = threading.Event()
+
+    async def write(self, cut: Cut) -> bool:
+        """Make a cut durable and commit it; False when given up or when somebody else owns the partitions by now.
+
+        Raises ClickHouseError when only an operator can help.
+        """
+        if len(cut.block):
+            written = await self._run(self._insert, cut.block)
+            if written is None:
+                return False
+            self._progress()
+            await self._send_rejects(cut, written)
+        return await self._consumer.commit(cut.positions)
+
+    async def earlier_lives(self, ids: Sequence[str]) -> Mapping[str, list[tuple[str, int]]]:
+        """Topic id and first offset of every life that the table knows of these interactions."""
+        return await self._run(self._clickhouse.earlier_lives, ids)
+
+    async def check(self) -> None:
+        """Raise at once if ClickHouse or its tables are missing."""
+        await self._run(self._clickhouse.earlier_lives, [""])
+
+    def give_up(self) -> None:
+        """Stop trying to insert: what is in flight will be read again."""
+        self._stop.set()
+
+    def try_again(self) -> None:
+        """Take back `give_up`."""
+        self._stop = threading.Event()
+
+    def close(self) -> None:
+        """Give up what is in flight and hang up."""
+        self.give_up()
+        self._thread.submit(self._clickhouse.close)
+        self._thread.shutdown(wait=True)
+
+    async def _run(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    def _insert(self, block: Block) -> Written | None:
+        patience = Patience(self._stop, self._retried)
+        return block.write(self._clickhouse, self._pseudonyms, patience, max_rows=self._max_rows)
+
+    def _retried(self, answer: Answer) -> None:
+        self._progress()
+        log.warning("%s; the same block again", answer.message)
+
+    async def _send_rejects(self, cut: Cut, written: Written) -> None:
+        rows = [*cut.block.rejects, *written.refused]
+        records = [*cut.rejected, *(None for _ in written.refused)]
+        messages = [reject_message(row, record) for row, record in zip(rows, records, strict=True)]
+        too_large = await self._sender.send(messages)
+        await self._sender.send([shortened(rows[position], messages[position]) for position in too_large])
