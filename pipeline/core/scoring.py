@@ -65,7 +65,7 @@ def score(model: Model, passage: Passage) -> Score:  # noqa: C901 - unrolled, se
     observed = plan.fixed_weight
     loss = plan.fixed_loss
     value_of = passage.signals.get
-    # Curve.points_at and the caps stand inline: tests/bench/test_scoring_speed.py pays for it.
+    # Curve.points_at and the caps stand inline: tests/bench/scoring.py pays for it.
     for name, signal, weight, values, segments in plan.lines:
         value = value_of(signal)
         if value is not None:
