@@ -109,14 +109,14 @@ def run(settings: Settings, catalog: Catalog, *, drain: bool) -> LogService:
         worker_redirect_stdouts=False,
     )
     service = LogService(settings, catalog, drain=drain, loop=app.loop, beacon=app.beacon)
-    app.service(lambda **_: service)
+    app.service(service)
     app.finalize()
     try:
         # Not app.main(): its default --with-web would start a server on all interfaces.
         faust.Worker(app, quiet=True, override_logging=False).execute_from_commandline()
-    except SystemExit:
-        if service.failure is None:
-            return service
-    if service.failure is not None:
-        raise service.failure
+    except SystemExit as end:
+        if service.failure is not None:
+            raise service.failure from None
+        if end.code:
+            raise
     return service
