@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup check test lint types constraints
+.PHONY: help setup check test lint types constraints schemas
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: lint types ## Format, lint, types and the quick tests: under a minute
 
 test: lint types ## The same with all tests, integration and faults included: under 15 minutes
 	$(BIN)/pytest tests
+
+schemas: $(READY) ## Generate schemas/events and schemas/asyncapi.yaml from the types
+	$(BIN)/python -m pipeline.contract schemas
 
 constraints: $(READY) ## Compile constraints.txt anew from the ranges in pyproject.toml (UPGRADE=--upgrade: to the newest)
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --extra dev $(UPGRADE) \

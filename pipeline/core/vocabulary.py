@@ -75,6 +75,14 @@ class RejectReason(enum.StrEnum):
     ROW_REFUSED = "row_refused"
 
 
+class Measure(enum.StrEnum):
+    """Scale of a customer's answer: satisfaction 1 to 5, effort 1 to 7, recommendation 0 to 10."""
+
+    CSAT_1_5 = "csat_1_5"
+    CES_1_7 = "ces_1_7"
+    NPS_0_10 = "nps_0_10"
+
+
 # Every event
 Time = Annotated[Instant, Meta(description="When it happened, by the source's clock.")]
 InteractionId = Annotated[Identifier, Meta(description="The interaction: key of the record; never used again.")]
@@ -114,3 +122,28 @@ EndActor = Annotated[EndedBy | None, Meta(description="Who ended it.")]
 SystemName = Annotated[Name, Meta(description="The backend system.", examples=["identity"])]
 OperationName = Annotated[Name, Meta(description="What it did.", examples=["verify"])]
 Status = Annotated[OperationStatus, Meta(description="How the work ended.")]
+
+# Beside the log
+Subject = Annotated[
+    Identifier,
+    Meta(description="What it is about.", examples=["branch/042", "system/identity", "call_center/retail"]),
+]
+ConditionKind = Annotated[
+    Name,
+    Meta(
+        description="Which state.",
+        examples=["line_length", "comfort", "refreshments", "counters_open", "degraded", "latency_seconds"],
+    ),
+]
+ConditionValue = Annotated[
+    float, Meta(ge=-1e15, le=1e15, description="Value in the unit of its kind; 1 and 0 for yes and no.")
+]
+ValidFor = Annotated[Seconds | None, Meta(description="Seconds it holds at most; without it until the next value.")]
+MeasureName = Annotated[Measure, Meta(description="Scale of the answer.")]
+Answer = Annotated[float, Meta(ge=0, le=10, description="The answer on the scale of its measure.")]
+AnsweredInteraction = Annotated[Identifier, Meta(description="The interaction that the customer answers for.")]
+FollowedInteraction = Annotated[Identifier | None, Meta(description="The interaction it followed, if known.")]
+OutcomeKind = Annotated[Name, Meta(description="What became of the customer.", examples=["complained", "left"])]
+OutcomeValue = Annotated[
+    Annotated[float, Meta(ge=-1e15, le=1e15)] | None, Meta(description="Amount or count in the unit of its kind.")
+]
