@@ -7,6 +7,7 @@ around `worker.py`. Whatever goes wrong there ends the process with an error, an
 import asyncio
 import os
 import signal
+import sys
 from typing import Any, ClassVar, Final
 
 import faust
@@ -113,7 +114,7 @@ def run(settings: Settings, catalog: Catalog, *, drain: bool) -> LogService:
     app.finalize()
     try:
         # Not app.main(): its default --with-web would start a server on all interfaces.
-        faust.Worker(app, quiet=True, override_logging=False).execute_from_commandline()
+        faust.Worker(app, quiet=True, override_logging=False, stdout=sys.stderr).execute_from_commandline()
     except SystemExit as end:
         if service.failure is not None:
             raise service.failure from None

@@ -4,7 +4,7 @@ import logging
 import sys
 from typing import Final
 
-NOISY: Final = ("aiokafka", "kafka", "faust", "mode", "asyncio")
+NOISY: Final = ("aiokafka", "kafka", "faust", "mode", "asyncio", "pipeline.stream.faust_app")
 
 
 def configure() -> None:
