@@ -51,6 +51,19 @@ def test_half_of_the_weight_passes_a_floor_of_one_half() -> None:
     assert (scored.score, scored.coverage) == (100, 0.5)
 
 
+def test_a_little_less_than_the_floor_gives_no_score() -> None:
+    document = worked()
+    document["elements"]["wait.line"]["weight"] = 29.9
+    document["elements"]["outcome.result"]["weight"] = 30.1
+    assert score(model_of(document), passage({"wait_seconds": 0.0})).score is None
+
+
+def test_one_model_scores_each_shape_of_passage_by_its_own_rules() -> None:
+    model = model_of(worked())
+    shapes = [CASE_A, CASE_B, passage({"wait_seconds": 40.0}, Outcome.COMPLETED), CASE_B]
+    assert [score(model, each) for each in shapes] == [score(model_of(worked()), each) for each in shapes]
+
+
 def test_nothing_observed_gives_no_score_even_without_a_floor() -> None:
     scored = score(model_of(worked() | {"coverage_floor": 0}), passage())
     assert scored.unscored_reason is UnscoredReason.NOTHING_OBSERVED

@@ -116,6 +116,12 @@ def test_forgetting_a_signal_only_widens_the_bounds(model: Model, seen: Passage,
     assert less_known.low <= more_known.low + TOLERANCE
 
 
+@given(documents(), st.lists(passages(), min_size=2, max_size=6))
+def test_what_a_model_scored_before_changes_no_later_score(document: dict[str, Any], seen: list[Passage]) -> None:
+    used = model_of(document)
+    assert [score(used, each) for each in seen] == [score(model_of(document), each) for each in seen]
+
+
 @given(documents(), passages())
 def test_the_order_of_elements_in_a_file_changes_nothing(document: dict[str, Any], seen: Passage) -> None:
     reversed_elements = dict(reversed(document["elements"].items()))
