@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError as ClientError
-from kafka.errors import KafkaTimeoutError, RecordTooLargeError
+from kafka.errors import KafkaTimeoutError, RetriableError
 from kafka.partitioner import murmur2
 
 from pipeline.core.events import Event, Operation
@@ -23,7 +23,8 @@ LINGER_MS: Final = 20
 BATCH_BYTES: Final = 256 * 1024
 # Records handed to the client and not yet acknowledged; the client itself sets no bound.
 MAX_IN_FLIGHT: Final = 50_000
-CONNECT_SECONDS: Final = 15
+CONNECT_SECONDS: Final = 10
+TOPIC_SECONDS: Final = 3
 DELIVERY_SECONDS: Final = 60
 _KEYS_CACHED: Final = 65_536
 
@@ -107,9 +108,9 @@ class EventProducer:
             f"{self.acknowledged} events are acknowledged; "
             "run the same import again: events that are already there count as duplicates"
         )
-        if isinstance(error, RecordTooLargeError):
-            return KafkaError(message)
-        return KafkaUnavailableError(message)
+        if isinstance(error, RetriableError):
+            return KafkaUnavailableError(message)
+        return KafkaError(message)
 
     def __enter__(self) -> Self:
         return self
@@ -143,7 +144,7 @@ def _connect(address: str, max_record_bytes: int) -> KafkaProducer:
             max_request_size=max_record_bytes,
             delivery_timeout_ms=DELIVERY_SECONDS * 1000,
             request_timeout_ms=20_000,
-            max_block_ms=CONNECT_SECONDS * 1000,
+            max_block_ms=TOPIC_SECONDS * 1000,
             bootstrap_timeout_ms=CONNECT_SECONDS * 1000,
             allow_auto_create_topics=False,
             metrics_enabled=False,
