@@ -50,4 +50,6 @@ def _write_elements(settings: "Settings") -> None:
     from pipeline.sink.clickhouse import connect
     from pipeline.sink.migrations import write_elements
 
-    write_elements(connect(settings), load_catalog(settings.schemas_dir).models)
+    models = load_catalog(settings.schemas_dir).models
+    with connect(settings) as clickhouse:
+        write_elements(clickhouse, models)

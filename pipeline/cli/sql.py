@@ -23,7 +23,8 @@ def sql(
     from pipeline.settings import load_settings
     from pipeline.sink.clickhouse import connect
 
-    result = connect(load_settings()).ask(query)
+    with connect(load_settings()) as clickhouse:
+        result = clickhouse.ask(query)
     if json:
         write_json([dict(zip(result.names, map(as_json, row), strict=True)) for row in result.rows])
         return

@@ -151,7 +151,7 @@ def _insert(
 ) -> list[tuple[int, Answer]] | None:
     """Insert all rows; the refused ones by position with the reason, None when stopped. Raises when all is in vain."""
     days = [time // DAY for time in columns[target.time_column]]
-    pieces = deque(_cut(days, max_rows))
+    pieces = deque(cut(days, max_rows))
     refused: list[tuple[int, Answer]] = []
     accepted = attempt = 0
     while pieces:
@@ -176,7 +176,7 @@ def _insert(
     return refused
 
 
-def _cut(days: Sequence[int], max_rows: int) -> Iterator[Sequence[int]]:
+def cut(days: Sequence[int], max_rows: int) -> Iterator[Sequence[int]]:
     """Positions of rows, in pieces of at most `max_rows` rows and MAX_DAYS days."""
     if len(days) <= max_rows and len(set(days)) <= MAX_DAYS:
         if days:

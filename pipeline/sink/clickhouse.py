@@ -3,9 +3,11 @@
 The only module that imports clickhouse_driver. Must not know what the rows say.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from clickhouse_driver import Client, errors
 from msgspec import Struct, structs
@@ -52,6 +54,9 @@ _REFUSED_HERE: Final = (
 _FAILED: Final = (errors.Error, _SchemaDiffersError, *_AWAY)
 _JUDGED: Final = (*_FAILED, *_REFUSED_HERE)
 
+# The driver logs a traceback for every attempt to connect; who tries again reports that itself.
+logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
+
 
 class Result(Struct, frozen=True):
     """What a query returned. `types` are ClickHouse's names."""
@@ -92,6 +97,14 @@ class ClickHouse:
             settings={"async_insert": 0},
             settings_is_important=True,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def insert(self, table: str, types: Mapping[str, str], columns: Sequence[list[Any]]) -> Answer:
         """Insert the columns named in `types` as one block; a verdict instead of an exception.

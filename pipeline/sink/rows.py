@@ -101,7 +101,7 @@ class Pseudonyms:
         self._capacity = capacity
         self._placeholders: dict[str | None, str | None] = dict.fromkeys((None, *placeholders))
         self._known = dict(self._placeholders)
-        self.key_id = self._hash("key id")[:12]
+        self.key_id = self._hash("touchpoint key id")[:12]
 
     def __repr__(self) -> str:
         return f"Pseudonyms(key_id={self.key_id!r})"
@@ -111,11 +111,16 @@ class Pseudonyms:
         known = self._known
         for new in set(ids).difference(known):
             if new is not None:  # always known
-                known[new] = self._hash(f"id {new}")
+                known[new] = self._hash(new)
         pseudonyms = [known[identifier] for identifier in ids]
         if len(known) > self._capacity:
             self._known = dict(self._placeholders)
         return pseudonyms
+
+    @property
+    def remembered(self) -> int:
+        """How many ids are kept."""
+        return len(self._known)
 
     def _hash(self, text: str) -> str:
         mac = self._mac.copy()

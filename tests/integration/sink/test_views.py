@@ -1,0 +1,104 @@
+"""The views count current rows only, and answer what their comments promise."""
+
+import pytest
+
+from pipeline.core.scored import State
+from pipeline.sink.clickhouse import ClickHouse
+from pipeline.sink.migrations import write_elements
+from tests.integration.sink.test_block import values, write
+from tests.scored_rows import HOUR, LINE, MODEL, NOON, scored
+
+pytestmark = pytest.mark.integration
+
+WINDOW = "ended_at >= '1999-02-03 12:00:00' AND ended_at < '1999-02-03 12:15:00'"
+UNPINNED = "SETTINGS use_skip_indexes_if_final = 1, use_skip_indexes_if_final_exact_mode = 0"
+
+
+def supersede(clickhouse: ClickHouse) -> None:
+    """30 calls end within the window; of 20 a newer version, in a part of its own, ended two hours later."""
+    clickhouse.command("SYSTEM STOP MERGES interaction_scores")
+    write(clickhouse, *(scored(str(number), version=1) for number in range(30)))
+    write(clickhouse, *(scored(str(number), version=2, ended_at=NOON + 2 * HOUR) for number in range(20)))
+
+
+def test_a_superseded_row_is_not_counted_although_an_index_hides_its_successor(clickhouse: ClickHouse) -> None:
+    supersede(clickhouse)
+
+    assert values(clickhouse, f"SELECT count() FROM interactions WHERE {WINDOW}") == [(10,)]
+
+
+def test_the_view_is_right_even_if_the_reader_switches_exactness_off(clickhouse: ClickHouse) -> None:
+    supersede(clickhouse)
+
+    trapped = values(clickhouse, f"SELECT count() FROM interaction_scores FINAL WHERE {WINDOW} {UNPINNED}")
+    assert trapped == [(30,)], "the trap is gone: this test proves nothing any more"
+    assert values(clickhouse, f"SELECT count() FROM interactions WHERE {WINDOW} {UNPINNED}") == [(10,)]
+
+
+def test_an_interaction_is_found_by_id_in_its_current_version(clickhouse: ClickHouse) -> None:
+    supersede(clickhouse)
+
+    assert values(clickhouse, "SELECT version FROM interactions WHERE interaction_id = '7'") == [(2,)]
+
+
+def test_hourly_counts_in_the_local_hours_of_the_touch_point(clickhouse: ClickHouse) -> None:
+    write(
+        clickhouse,
+        scored("a", score=30.0),
+        scored("b", score=50.0, coverage=0.8),
+        scored("c", score=None, coverage=0.3, started_at=NOON + HOUR - 1),
+        scored("d", started_at=NOON + HOUR, outcome=None, state=State.OPEN),
+        scored("probe", synthetic=True),
+    )
+
+    (found,) = values(clickhouse, "SELECT * EXCEPT mean_coverage, round(mean_coverage, 6) FROM hourly")
+
+    assert found == (LINE.name, "1999-02-03 14:00", 3, 1, 40.0, 3, 0.7)
+
+
+def test_hourly_counts_a_superseded_row_once(clickhouse: ClickHouse) -> None:
+    supersede(clickhouse)
+
+    assert values(clickhouse, "SELECT n FROM hourly") == [(30,)]
+
+
+def test_points_lost_by_element_name_the_owner(clickhouse: ClickHouse) -> None:
+    clickhouse.command(
+        "INSERT INTO elements (model, model_version, element, owner, element_group, weight)"
+        " SELECT 'calls', 1, 'wait.queue', 'branch management', 'wait', 30"
+    )
+    write(
+        clickhouse,
+        scored("a", points_lost={"wait.queue": 20.0, "people.hold": 0.0}),
+        scored("b", points_lost={"wait.queue": 5.0}),
+        scored("b", points_lost={"wait.queue": 90.0}, version=1),
+        scored("probe", synthetic=True),
+        scored("open", state=State.OPEN),
+    )
+
+    found = values(
+        clickhouse,
+        "SELECT touch_point, local_hour, element, owner, points, n, n_losing FROM points_lost_by_element ORDER BY 3",
+    )
+
+    assert found == [
+        (LINE.name, "1999-02-03 14:00", "people.hold", "", 0.0, 1, 0),
+        (LINE.name, "1999-02-03 14:00", "wait.queue", "branch management", 25.0, 2, 2),
+    ]
+
+
+def test_elements_of_the_catalog_are_kept_once_however_often_they_are_written(clickhouse: ClickHouse) -> None:
+    for _ in range(2):
+        write_elements(clickhouse, [MODEL])
+
+    assert values(clickhouse, "SELECT count() FROM elements FINAL") == [(0,)]
+
+
+def test_every_view_and_table_says_what_it_answers(clickhouse: ClickHouse) -> None:
+    silent = values(
+        clickhouse,
+        "SELECT name FROM system.tables"
+        " WHERE database = currentDatabase() AND comment = '' AND name != 'schema_versions'",
+    )
+
+    assert silent == []
