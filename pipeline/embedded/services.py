@@ -1,4 +1,4 @@
-"""The two services of the embedded stack, alike for the stack: how each is started on a port, and whether it answers."""
+"""The two services of the embedded stack, one shape: how each is started on a port, and whether it answers."""
 
 import contextlib
 import logging
@@ -7,6 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, TypedDict
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
 
 import pipeline
 from pipeline.embedded import kafka, processes
@@ -112,10 +115,8 @@ def is_free(port: int) -> bool:
 
 
 def _has_broker(port: int) -> bool:
-    from kafka import KafkaAdminClient  # noqa: PLC0415 - slow to import
-    from kafka.errors import KafkaError  # noqa: PLC0415
-
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    # While the broker starts, each failed look would print a warning.
+    logging.getLogger("kafka").addHandler(logging.NullHandler())
     milliseconds = int(_PROBE_SECONDS * 1000)
     try:
         admin = KafkaAdminClient(

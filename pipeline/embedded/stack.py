@@ -54,11 +54,12 @@ class Outcome:
 class Stack:
     """The stack of one state directory. Several live side by side, each in its own."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, parts: tuple[Service, ...] = SERVICES) -> None:
         self._state = state_dir.absolute()
+        self._services = parts
 
     def up(self, ports: Mapping[str, int], say: Say) -> Outcome:
-        """Make both services run and answer; `ports` holds wished ones. Interrupted or failed, it leaves none it started.
+        """Make both services run and answer; `ports` are wishes. Interrupted or failed, it leaves none that it started.
 
         `say` is told what is going on, at least every few seconds. Raises StackError.
         """
@@ -68,14 +69,14 @@ class Stack:
 
     def status(self) -> tuple[Part, ...]:
         """Each service as it is now."""
-        return tuple(self._part(service) for service in SERVICES)
+        return tuple(self._part(service) for service in self._services)
 
     def down(self, *, delete: bool, say: Say) -> list[str]:
         """Stop what runs, and only that; returns the names. `delete` also removes all that the stack ever wrote."""
         if not self._state.is_dir():
             return []
         with self._alone(say):
-            notes = {service.name: note for service in SERVICES if (note := self._note(service))}
+            notes = {service.name: note for service in self._services if (note := self._note(service))}
             stopped = processes.stop(list(notes.values()))
             with contextlib.suppress(OSError):
                 (self._state / "stack.json").unlink()
@@ -84,7 +85,7 @@ class Stack:
         return [name for name, note in notes.items() if note in stopped]
 
     def _up(self, ports: Mapping[str, int], say: Say) -> Outcome:
-        missing = [service for service in SERVICES if not self._keep(service, ports.get(service.name), say)]
+        missing = [service for service in self._services if not self._keep(service, ports.get(service.name), say)]
         try:
             for service in missing:
                 self._start(service, ports.get(service.name), say)

@@ -1,4 +1,4 @@
-"""One real stack for the whole session, and for each test its own corner of it: topic prefix, database, consumer group."""
+"""One real stack for the whole session, and for each test a corner of its own: topic prefix, database, group."""
 
 import os
 import secrets
@@ -12,7 +12,6 @@ from kafka import KafkaAdminClient
 
 from pipeline.embedded.stack import Stack
 from pipeline.settings import Settings, load_settings
-
 
 PREFIX = "TOUCHPOINT_"
 
