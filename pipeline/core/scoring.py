@@ -85,24 +85,17 @@ def score(model: Model, passage: Passage) -> Score:  # noqa: C901 - unrolled, se
     if cap is not None:
         low, high = min(low, cap.at_most), min(high, cap.at_most)
     coverage = observed / applicable
-    if not lost:
-        return _unscored(UnscoredReason.NOTHING_OBSERVED, low, high, coverage)
-    if coverage + ROUNDING < model.coverage_floor:
-        return _unscored(UnscoredReason.LOW_COVERAGE, low, high, coverage)
+    if not lost or coverage + ROUNDING < model.coverage_floor:
+        reason = UnscoredReason.LOW_COVERAGE if lost else UnscoredReason.NOTHING_OBSERVED
+        return _unscored(reason, low, high, coverage)
     points_lost = {name: line / observed for name, line in lost.items()}
     result = base = max(FULL - loss / observed, 0.0)
     if cap is not None and cap.at_most < base:
         result = cap.at_most
         points_lost[cap.line] = base - result
     # The bounds are other quotients of the same sums: rounding alone could put them on the wrong side.
-    return Score(
-        score=result,
-        low=min(low, result),
-        high=max(high, result),
-        coverage=coverage,
-        unscored_reason=None,
-        points_lost=points_lost,
-    )
+    low, high = min(low, result), max(high, result)
+    return Score(score=result, low=low, high=high, coverage=coverage, unscored_reason=None, points_lost=points_lost)
 
 
 def _unscored(reason: UnscoredReason, low: float, high: float, coverage: float) -> Score:
