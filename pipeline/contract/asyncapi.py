@@ -8,7 +8,7 @@ from typing import Any, Final
 from pipeline.contract.examples import channel_of
 from pipeline.contract.json_schema import schemas
 from pipeline.core import envelope
-from pipeline.core.events import CHANNEL_TYPES, OPERATION_TYPE, TYPE_PREFIX, TYPES, Operation, type_name
+from pipeline.core.events import CHANNEL_TYPES, OPERATION_TYPE, TYPE_PREFIX, TYPES, Operation, RejectReason, type_name
 from pipeline.core.side_events import SIDE_EVENTS
 
 Node = dict[str, Any]
@@ -22,6 +22,17 @@ INTRODUCTION: Final = (
     "twice, it counts once. Unknown fields are ignored and counted; a missing or mistyped field is a reject. "
     "Channels added in the catalog reuse these types as `touchpoint.<channel>.<kind>.v1`."
 )
+REJECT_HEADERS: Final = {
+    "reject_reason": "Why: one of the closed set of reasons.",
+    "reject_detail": "Field path or sentence; never content of the record.",
+    "reject_topic": "Topic it was read from.",
+    "reject_partition": "Partition it stood in.",
+    "reject_offset": "Its offset.",
+    "reject_timestamp": "Its time stamp, in epoch milliseconds.",
+    "reject_key": "Its key, if it had one.",
+    "reject_length": "Length in bytes of a value that did not fit: only its head is kept.",
+    "reject_sha256": "Hash of a value that did not fit.",
+}
 TOPICS: Final[dict[str, tuple[str, str]]] = {
     "events": (
         "The log: what happened between customer and organisation, and what backend systems did for it.",
@@ -34,8 +45,8 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
     "feedback": ("The customer's own answer, minutes to days later.", "The interaction id."),
     "outcomes": ("What became of customers, days and weeks later.", "The customer, else the interaction id."),
     "rejected": (
-        "Records that could not be used: original key, value and headers, with position and reason in further headers.",
-        "The key of the rejected record.",
+        "Records that could not be used: original value and headers, with reason and place in further headers.",
+        "Where the record stood: topic/partition/offset.",
     ),
 }
 
@@ -97,6 +108,7 @@ def _messages() -> dict[str, tuple[str, Node]]:
             "title": "Rejected record",
             "summary": TOPICS["rejected"][0],
             "contentType": "application/octet-stream",
+            "headers": {"type": "object", "properties": _reject_headers()},
             "payload": {"type": "string", "format": "binary"},
             "bindings": {"kafka": _key("rejected")},
         },
@@ -125,6 +137,12 @@ def _message(topic: str, name: str, kind: str, schema: Node, *, with_example: bo
         }
         message["examples"] = [{"headers": headers, "payload": schema["examples"][0]}]
     return message
+
+
+def _reject_headers() -> Node:
+    headers: Node = {name: {"type": "string", "description": text} for name, text in REJECT_HEADERS.items()}
+    headers["reject_reason"]["enum"] = [reason.value for reason in RejectReason]
+    return headers
 
 
 def _key(topic: str) -> Node:

@@ -13,9 +13,12 @@ from ruamel.yaml import YAML
 
 from pipeline.contract.files import contract_files, write
 from pipeline.contract.json_schema import schemas
-from pipeline.core.events import CHANNEL_TYPES, OPERATION_TYPE, TYPES, Operation, type_name
+from pipeline.core.events import CHANNEL_TYPES, OPERATION_TYPE, TYPES, Operation, RejectReason, type_name
+from pipeline.core.record import Rejection
 from pipeline.core.side_events import SIDE_EVENTS, SideEvent
-from tests.contract.records import KINDS, PAIRS, encoded
+from pipeline.sink.rows import LogPartition
+from pipeline.stream.rejects import reject_message, reject_row, shortened
+from tests.contract.records import KINDS, PAIRS, encoded, kafka_record
 
 FOLDER = Path(__file__).parents[2] / "schemas"
 SCHEMAS = schemas()
@@ -140,6 +143,19 @@ def test_every_reference_in_asyncapi_leads_somewhere() -> None:
 
     assert len(found) > 100
     assert all(resolve(loaded, reference) for reference in found)
+
+
+def test_asyncapi_names_every_header_of_a_reject_and_every_reason() -> None:
+    headers = document()["components"]["messages"]["rejected"]["headers"]["properties"]
+    record = kafka_record(b"key", b"x" * 5000, [("ce_id", b"1")])
+    rejection = Rejection(offset=7, reason=RejectReason.SCHEMA, detail="$.time: missing", origin=record)
+    row = reject_row(LogPartition(topic="touchpoint.events", topic_id="t", partition=3), rejection, record)
+    message = reject_message(row, record)
+
+    sent = {name for name, _ in [*message.headers, *shortened(row, message).headers]} - {"ce_id"}
+
+    assert sent == set(headers)
+    assert headers["reject_reason"]["enum"] == [*RejectReason]
 
 
 def test_payloads_in_asyncapi_are_the_published_schemas() -> None:
