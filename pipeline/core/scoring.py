@@ -58,7 +58,7 @@ def band_of(score: float) -> Band:
     return Band.FAIR if score >= FAIR_FROM else Band.POOR
 
 
-def score(model: Model, passage: Passage) -> Score:  # noqa: C901 - unrolled, see below
+def score(model: Model, passage: Passage) -> Score:
     """Score a passage. A signal that is missing is unknown: it costs coverage and widens the bounds, never points."""
     plan = plan_for(model, passage)
     lost = plan.fixed.copy()
