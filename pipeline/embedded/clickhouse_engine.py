@@ -4,6 +4,7 @@ The only module that imports chdb. Must not know the protocol or sockets.
 """
 
 import re
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from pipeline.embedded.clickhouse_wire import Query, Setting
 UNKNOWN_SETTING: Final = 115
 NOT_IMPLEMENTED: Final = 48
 _UNKNOWN_EXCEPTION: Final = 1002
+_NOT_ENOUGH_SPACE: Final = 243
 _MARK: Final = "log_comment"
 
 _ERROR: Final = re.compile(r"Code: (\d+)\. (DB::.*)", re.DOTALL)
@@ -53,46 +55,33 @@ def failure(error: Exception) -> EngineError:
 
 
 class Insert:
-    """An INSERT whose rows come in blocks. The first error is kept, later blocks are dropped, `finish` raises it."""
+    """An INSERT whose rows come in blocks. They are kept in a file without a name until `finish`: all of them, or none.
 
-    def __init__(self, connection: "chdb.state.sqlitelike.Connection", statement: str) -> None:
-        self._error: EngineError | None = None
-        self._stream = None
-        try:
-            self._stream = connection.send_insert(statement, "Native")
-        except Exception as error:  # noqa: BLE001 - chdb raises RuntimeError for everything; the code is in the text
-            self._error = failure(error)
+    chdb's own streaming insert is of no use: it reports success for rows that the table refused.
+    """
+
+    def __init__(self, engine: "Engine", statement: str, folder: Path) -> None:
+        self._engine = engine
+        self._statement = statement
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
 
     def append(self, native: bytes) -> None:
-        """Hand over a block in the native format."""
-        if self._stream is None or self._error is not None:
-            return
+        """Add a block in the native format. Raises EngineError when the disk is full."""
         try:
-            self._stream.append(native)  # type: ignore[no-untyped-call] # chdb annotates only a part
-        except Exception as error:  # noqa: BLE001 - as above
-            self.refuse(failure(error))
-
-    def refuse(self, error: EngineError) -> None:
-        """Give the INSERT up: nothing of what is not yet a part reaches the table."""
-        self._error = self._error or error
-        self.cancel()
-
-    def cancel(self) -> None:
-        """End without commit; harmless when there is nothing to end."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.cancel()  # type: ignore[no-untyped-call] # chdb annotates only a part
+            self._file.write(native)
+        except OSError as error:
+            message = f"DB::Exception: Cannot keep the block: {error.strerror}. (NOT_ENOUGH_SPACE)"
+            raise EngineError(_NOT_ENOUGH_SPACE, message) from error
 
     def finish(self) -> None:
-        """Commit. Raises EngineError."""
-        stream, self._stream = self._stream, None
-        if stream is not None and self._error is None:
-            try:
-                stream.finish()
-            except Exception as error:
-                raise failure(error) from error
-        if self._error is not None:
-            raise self._error
+        """Write all rows. Raises EngineError."""
+        self._file.flush()
+        self._file.seek(0)
+        self._engine.execute(self._statement.format(file=f"/dev/fd/{self._file.fileno()}"))
+
+    def close(self) -> None:
+        """Let the rows go."""
+        self._file.close()
 
 
 class Engine:
@@ -100,6 +89,7 @@ class Engine:
 
     def __init__(self, path: Path, name: str) -> None:
         self._connection = chdb.connect(str(path))
+        self._path = path
         self._name = name
         self._base: dict[str, tuple[str, bool]] = {}
         self._applied: dict[str, str] = {}
@@ -156,23 +146,21 @@ class Engine:
             return []
         return self._describe(sql)
 
-    def insert_target(self, sql: str) -> tuple[str, list[bytes]] | None:
-        """For an INSERT whose rows follow in blocks: the statement without VALUES, and the columns it expects."""
+    def insert(self, sql: str) -> tuple[Insert, list[bytes]] | None:
+        """For an INSERT whose rows follow in blocks: where to put them, and the columns it expects. Raises EngineError."""
         found = _INSERT.fullmatch(sql)
         if found is None:
             return None
-        table, columns = found["table"], found["columns"]
-        wanted = columns[1:-1] if columns and columns[1:-1].strip() else "*"
-        statement = f"INSERT INTO {table} {columns or ''} {found['settings'] or ''}"
-        return statement, self._describe(f"SELECT {wanted} FROM {table}")  # noqa: S608 - the client may run any statement anyway
+        table, columns, settings = found["table"], found["columns"] or "", found["settings"] or ""
+        wanted = columns[1:-1] if columns[1:-1].strip() else "*"
+        expected = self._describe(f"SELECT {wanted} FROM {table}")  # noqa: S608 - the client may run any statement anyway
+        target = _braced(f"INSERT INTO {table} {columns} FROM INFILE")
+        statement = f"{target} '{{file}}' COMPRESSION 'none' {_braced(settings)} FORMAT Native"
+        return Insert(self, statement, self._path), expected
 
     def _describe(self, sql: str) -> list[bytes]:
         rows = self.rows(f"DESCRIBE TABLE (\n{sql}\n) SETTINGS print_pretty_type_names = 0")
         return [heading(row[0], row[1]) for row in rows]
-
-    def insert(self, statement: str) -> Insert:
-        """Begin an INSERT that takes native blocks."""
-        return Insert(self._connection, statement)
 
     def prepare(self, query: Query) -> None:
         """Put a query's settings and parameters in force, and take back those of the query before."""
@@ -212,3 +200,8 @@ def literal(value: str) -> str:
     """A string as a SQL literal."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def _braced(text: str) -> str:
+    """Text that `str.format` leaves as it is."""
+    return text.replace("{", "{{").replace("}", "}}")

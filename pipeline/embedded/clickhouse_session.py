@@ -3,6 +3,7 @@
 The socket is read here; the engine works in a thread of its own, so that a cancel or a hang-up is seen while it does.
 """
 
+import contextlib
 import itertools
 import logging
 import select
@@ -15,7 +16,7 @@ from typing import Final, TypeVar
 
 from pipeline.embedded import clickhouse_wire as wire
 from pipeline.embedded.clickhouse_blocks import Block, UnsupportedColumnError, header, read_block, read_blocks
-from pipeline.embedded.clickhouse_engine import NOT_IMPLEMENTED, Engine, EngineError, failure
+from pipeline.embedded.clickhouse_engine import NOT_IMPLEMENTED, Engine, EngineError, Insert, failure
 from pipeline.embedded.clickhouse_wire import ClientPacket, ProtocolError, Query, Reader
 
 _RECEIVE_BYTES: Final = 1 << 20
@@ -143,11 +144,11 @@ class Session:
             self._cancelled = False
             self._refuse_external_tables()
             self._run(lambda: self._engine.prepare(query))
-            target = self._run(lambda: self._engine.insert_target(query.sql))
-            if target is None:
+            insert = self._run(lambda: self._engine.insert(query.sql))
+            if insert is None:
                 self._select(query.sql)
             else:
-                self._insert(*target)
+                self._insert(*insert)
         except EngineError as error:
             if not self._cancelled:
                 self._fail(error)
@@ -187,20 +188,28 @@ class Session:
             self._send(wire.data(header(columns)))
         self._send(wire.profile_info(rows, blocks, size) + wire.progress(rows, size))
 
-    def _insert(self, statement: str, columns: list[bytes]) -> None:
+    def _insert(self, insert: Insert, columns: list[bytes]) -> None:
+        """All blocks of the client are read before an error is told: whatever follows them is a new packet."""
         self._send(wire.data(header(columns)))
-        insert = self._run(lambda: self._engine.insert(statement))
-        try:
+        failed: EngineError | None = None
+        with contextlib.closing(insert):
             while (block := self._next_block()).columns:
                 self._reader.drop()
-                body = block.plain()
-                self._run(partial(insert.append, body))
+                if failed is None:
+                    failed = _append(insert, block)
                 self._send(wire.profile_events())
-        except (EOFError, OSError, ProtocolError, UnsupportedColumnError):
-            self._run(insert.cancel)
-            raise
-        self._send(wire.profile_events())
-        self._run(insert.finish)
+            self._send(wire.profile_events())
+            if failed:
+                raise failed
+            self._run(insert.finish)
+
+
+def _append(insert: Insert, block: Block) -> EngineError | None:
+    try:
+        insert.append(block.plain())
+    except EngineError as error:
+        return error
+    return None
 
 
 def _blocks(native: bytes) -> list[Block]:

@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +49,9 @@ class Place:
     environment: dict[str, str]
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """The embedded stack on free ports in a directory of its own; gone, with its data, after the session."""
-    state_dir = tmp_path_factory.mktemp("stack")
+@contextmanager
+def running_stack(state_dir: Path) -> Iterator[RunningStack]:
+    """The embedded stack on free ports in `state_dir`; gone, with its data, afterwards."""
     running = Stack(state_dir)
     outcome = running.up({}, print)
     try:
@@ -60,6 +60,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         yield RunningStack(state_dir, address["kafka"], (host, int(port)))
     finally:
         running.down(delete=True, say=print)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """One stack in a directory of its own for all these tests."""
+    with running_stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
 
 
 @pytest.fixture
