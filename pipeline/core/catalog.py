@@ -14,6 +14,7 @@ from msgspec.structs import astuple
 from pipeline.core.models import Model, fingerprint_of
 
 ANY: Final = "*"
+NO_PROVISIONAL_ROWS: Final = 1 << 50  # milliseconds
 CACHED_NAMES: Final = 100_000
 HORIZON_CORRECTIONS: Final = 3
 _TOUCH_POINT_NAME: Final = re.compile(r"[\w.:-]+(/[\w.:-]+)+")
@@ -93,6 +94,7 @@ class Catalog:
         self.changes = tuple(sorted({date for date in dates if date is not None}))
         self._resolved: list[dict[str, TouchPoint]] = [{} for _ in range(len(self.changes) + 1)]
         self._fingerprints = [self._make_fingerprint(clock) for clock in (-1, *self.changes)]
+        self._longest = [self._make_longest(clock) for clock in (-1, *self.changes)]
 
     def resolve(self, name: str, clock: int) -> TouchPoint | None:
         """The touch-point of that name as valid at the clock; None if the catalog does not know it then.
@@ -142,6 +144,10 @@ class Catalog:
             max(each.max_open for each in windows),
         )
 
+    def longest(self, clock: int) -> Windows:
+        """The longest windows ever valid up to a clock: those of an interaction whose channel is not known yet."""
+        return self._longest[bisect_right(self.changes, clock) if self.changes else 0]
+
     def horizon(self) -> int:
         """How far back in event time a rebuild may reach, in milliseconds: max open + idle + 3 corrections."""
         idle, correction, max_open = self.longest_windows()
@@ -150,6 +156,12 @@ class Catalog:
     def fingerprint(self, clock: int) -> str:
         """A hash of all content that decides rows and is valid from some time up to the clock."""
         return self._fingerprints[bisect_right(self.changes, clock)]
+
+    def _make_longest(self, clock: int) -> Windows:
+        idle, correction, max_open = self.longest_windows(clock)
+        return Windows(
+            idle_timeout=idle, max_open=max_open, correction_window=correction, provisional_after=NO_PROVISIONAL_ROWS
+        )
 
     def _find(self, name: str, clock: int) -> TouchPoint | None:
         for entry in self.entries:

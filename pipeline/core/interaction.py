@@ -34,10 +34,11 @@ class Interaction:
 
     `replay_offset` and `replay_clock` are the place from which its state can be rebuilt; `refusable` keeps what
     must be rejected should it turn out to be a tail or an orphan, and is None as soon as that cannot happen.
+    `dead`: it turned out so, and all its records are rejected. `over`: nothing corrects it any more.
     """
 
     __slots__ = (
-        "channel", "digests", "dirty", "duplicates", "earlier", "ending", "ending_outcome", "events", "facts",
+        "channel", "dead", "digests", "dirty", "duplicates", "earlier", "ending", "ending_outcome", "events", "facts",
         "first_clock", "first_offset", "folded_clock", "id", "idle_rank", "opened", "opened_at", "over", "read_clock",
         "refusable", "replay_clock", "replay_offset", "standing", "state", "step", "timed_out_clock", "timer",
         "touch_point", "windows",
@@ -65,13 +66,8 @@ class Interaction:
         self.timed_out_clock = 0
         self.standing = Standing.UNDECIDED
         self.earlier: bool | None = None
-        self.over = self.dirty = False
+        self.over = self.dead = self.dirty = False
         self.timer = NEVER
-
-    @property
-    def dead(self) -> bool:
-        """Whether all its records are rejected: the tail of an earlier life, or operations without a customer."""
-        return self.standing is Standing.LATE or self.standing is Standing.ORPHAN
 
     @property
     def lasts(self) -> bool:
@@ -103,6 +99,7 @@ class Interaction:
         self.digests[record.key] = record.digest
         self.events += 1
         self.folded_clock = clock
+        self.idle_rank = -1
         if kind in ENDINGS and (self.ending is None or order > self.ending):
             self.ending = order
             self.ending_outcome = ending_outcome(event)
@@ -146,8 +143,15 @@ class Interaction:
             step += 1
         return step
 
+    def bury(self, standing: Standing) -> None:
+        """It is no life of its own: keep the stub only."""
+        self.standing = standing
+        self.dead = True
+        self.facts = []
+        self.digests = {}
+
     def close(self) -> None:
-        """Keep the stub only: id, offsets, counts."""
+        """It is over: keep the stub only."""
         self.over = True
         self.facts = []
         self.digests = {}

@@ -65,10 +65,5 @@ class Folding:
 
     def cut(self, stood_milliseconds: int) -> tuple[list[ScoredInteraction], list[Rejection], Mark]:
         """Take what is to be written, and where the shard stood after exactly the records before its position."""
-        shard = self.shard
-        shard.write_due()
-        if stood_milliseconds:
-            shard.write_idle(stood_milliseconds)
-        written, rejected = shard.written, shard.rejected
-        shard.written, shard.rejected = [], []
-        return written, rejected, shard.mark()
+        self.shard.write_due(stood_milliseconds)
+        return *self.shard.output.take(), self.shard.mark()

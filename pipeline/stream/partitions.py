@@ -104,8 +104,8 @@ class Partitions:
     def retire(self) -> None:
         """Give up all live shards, but not their counts."""
         for folding in self.live.values():
-            self.tally.add(folding.shard.tally)
-            folding.shard.tally = Tally()
+            self.tally.add(folding.shard.output.tally)
+            folding.shard.output.tally = Tally()
         self.live = {}
 
     def cancel_rebuild(self) -> None:

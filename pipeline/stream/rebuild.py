@@ -10,13 +10,15 @@ from pipeline.stream.place import Place
 LookUp = Callable[[Folding, list[str]], Awaitable[None]]
 
 
-async def rebuild(reader: LogReader, folding: Folding, place: Place, look_up: LookUp, progress: Callable[[], None]) -> None:
+async def rebuild(
+    reader: LogReader, folding: Folding, place: Place, look_up: LookUp, progress: Callable[[], None]
+) -> None:
     """Bring a fresh shard from `place.replay_offset` to `place.position`, live there.
 
     `look_up` answers which interactions have an earlier life; `progress` is called for every batch.
     """
     shard = folding.shard
-    shard.writing = False
+    shard.output.writing = False
     if place.replay_offset < place.position:
         async for records in reader.read(folding.partition, place.replay_offset, place.position):
             folded = False
@@ -28,4 +30,4 @@ async def rebuild(reader: LogReader, folding: Folding, place: Place, look_up: Lo
                     await look_up(folding, needed.ids)
             progress()
     shard.position = place.position
-    shard.go_live()
+    shard.output.go_live()

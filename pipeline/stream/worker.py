@@ -135,7 +135,7 @@ class Worker:
         tally.add(self.partitions.tally)
         still_open = 0
         for folding in self.partitions.live.values():
-            tally.add(folding.shard.tally)
+            tally.add(folding.shard.output.tally)
             for held in folding.shard.held.values():
                 undecided = held.standing is Standing.UNDECIDED
                 written = held.idle_rank == RANK_TIMED_OUT

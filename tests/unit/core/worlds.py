@@ -11,8 +11,18 @@ from msgspec import Struct
 
 from pipeline.core.catalog import Catalog
 from pipeline.core.commit import Mark
-from pipeline.core.events import Arrived, Ended, Event, Operation, OperationStatus, Outcome, RejectReason, Reopened, Step
-from pipeline.core.record import Decoded, Rejection
+from pipeline.core.events import (
+    Arrived,
+    Ended,
+    Event,
+    Operation,
+    OperationStatus,
+    Outcome,
+    RejectReason,
+    Reopened,
+    Step,
+)
+from pipeline.core.record import Decoded, Reject, Rejection
 from pipeline.core.scored import ScoredInteraction
 from pipeline.core.shard import LookupNeeded, Shard
 
@@ -20,6 +30,7 @@ MINUTE = 60_000
 HOUR = 60 * MINUTE
 FOR_EVER = 1 << 50
 TOUCH_POINTS = ("branch/1/teller", "call_center/a/line")
+GARBAGE = Reject(RejectReason.MALFORMED, "not JSON")
 REASON_RANKS = {RejectReason.CONFLICT: 1, RejectReason.ORPHAN: 2, RejectReason.LATE: 2}
 
 
@@ -112,7 +123,12 @@ def as_event(record: Sent, name: str) -> Event:
     touch_point = TOUCH_POINTS[record.interaction % 2]
     if record.kind == "operation":
         return Operation(
-            interaction=name, system="identity", operation="check", time=record.time, seconds=1.5, status=OperationStatus.OK
+            interaction=name,
+            system="identity",
+            operation="check",
+            time=record.time,
+            seconds=1.5,
+            status=OperationStatus.OK,
         )
     if record.kind == "ended":
         outcome = Outcome.ABANDONED if record.body else Outcome.COMPLETED
@@ -176,14 +192,12 @@ class Worker:
         self.world = world
         self.shard = shard
         self.pending: list[tuple[list[ScoredInteraction], list[Rejection], Mark]] = []
-        self.undecodable: list[int] = []
 
     def fold_next(self) -> None:
         """Fold one record; a look-up first makes everything before it durable."""
         offset = self.shard.position
         if self.world.log[offset].kind == "garbage":
-            self.shard.skip(offset)
-            self.undecodable.append(offset)
+            self.shard.skip(offset, GARBAGE, offset)
             return
         record = self.world.decoded(offset)
         while True:
@@ -201,13 +215,10 @@ class Worker:
             self.world.insert(written, rejected)
         self.shard.answer(self.world.earlier_lives(self.shard, ids))
 
-    def cut(self) -> None:
+    def cut(self, stood: int = 0) -> None:
         """Close a block."""
-        self.shard.write_due()
-        shard = self.shard
-        garbage = [Rejection(offset, RejectReason.SCHEMA, "", offset) for offset in self.undecodable]
-        self.pending.append((shard.written, shard.rejected + garbage if shard.writing else [], shard.mark()))
-        shard.written, shard.rejected, self.undecodable = [], [], []
+        self.shard.write_due(stood)
+        self.pending.append((*self.shard.output.take(), self.shard.mark()))
 
     def settle_questions(self) -> None:
         """Cut; where rows wait for a look-up, look up and cut again."""
@@ -228,8 +239,7 @@ class Worker:
         """Write what is due after standing at the end of the log for so long."""
         if ids := self.shard.questions(milliseconds):
             self.look_up(ids)
-        self.shard.write_idle(milliseconds)
-        self.cut()
+        self.cut(milliseconds)
 
 
 def run_undisturbed(world: World) -> Worker:
@@ -252,7 +262,11 @@ def run_disturbed(world: World, seed: int) -> Worker:
     zombies: list[Worker] = []
     crashes = rng.randrange(1, 6)
     while True:
-        worker = Worker(world, kept) if kept is not None and kept.position == commit.position else rebuild(world, commit, rng)
+        worker = (
+            Worker(world, kept)
+            if kept is not None and kept.position == commit.position
+            else rebuild(world, commit, rng)
+        )
         kept, how = None, ""
         while worker.shard.position < len(world.log) and not how:
             work_a_while(worker, rng)
@@ -310,13 +324,12 @@ def rebuild(world: World, commit: Mark, rng: random.Random) -> Worker:
     """A new process: fold from the replay offset to the commit without writing; it may die on the way and begin anew."""
     while True:
         shard = Shard(world.catalog, commit.replay_offset, commit.replay_clock)
-        shard.writing = False
+        shard.output.writing = False
         worker = Worker(world, shard)
         while shard.position < commit.position and rng.random() > 0.002:
             worker.fold_next()
         if shard.position >= commit.position:
-            shard.go_live()
-            worker.undecodable.clear()
+            shard.output.go_live()
             worker.pending.clear()
             return worker
 

@@ -1,0 +1,107 @@
+"""What a shard has to write: rows scored from what changed, records rejected, and what they add up to.
+
+Owns when a row is scored, never what decides over a life (`shard.py`).
+"""
+
+from collections.abc import Iterable
+
+from pipeline.core.assess import assess
+from pipeline.core.events import RejectReason
+from pipeline.core.interaction import Interaction, Standing
+from pipeline.core.record import Rejection
+from pipeline.core.scored import RANK_TIMED_OUT, ScoredInteraction, State
+from pipeline.core.tally import Tally
+
+
+class Output:
+    """Piles up until the worker takes it. While not `writing`, in a rebuild, lives take their course unwritten."""
+
+    def __init__(self, epoch: int) -> None:
+        self.writing = True
+        self.tally = Tally()
+        self._epoch = epoch
+        self._written: list[ScoredInteraction] = []
+        self._rejected: list[Rejection] = []
+        self._changed: list[Interaction] = []
+
+    def take(self) -> tuple[list[ScoredInteraction], list[Rejection]]:
+        """Hand over rows and rejects; begin anew."""
+        taken = self._written, self._rejected
+        self._written, self._rejected = [], []
+        return taken
+
+    def touch(self, held: Interaction) -> None:
+        """Its row is no longer what it was."""
+        if not held.dirty:
+            held.dirty = True
+            self._changed.append(held)
+
+    def write_due(self) -> None:
+        """Score what changed; what waits for a look-up stays for a later call."""
+        waiting = []
+        for held in self._changed:
+            if not held.dirty or held.dead or held.over:
+                continue
+            if held.standing is not Standing.UNDECIDED:
+                self.write(held, held.state, held.step)
+            elif held.opened:
+                waiting.append(held)
+            else:
+                held.dirty = False
+        self._changed = waiting
+
+    def write_idle(self, due: Iterable[Interaction], clock: int) -> None:
+        """Write the rows that are due at a clock which no record has reached; no state changes.
+
+        Later evidence still wins: its row carries more records.
+        """
+        for held in due:
+            if held.state is not State.OPEN or held.standing not in {Standing.OWN, Standing.PARTIAL}:
+                continue
+            if clock > held.deadline():
+                state, step, rank = State.TIMED_OUT, held.step, RANK_TIMED_OUT
+            else:
+                state, step = State.OPEN, max(held.step, held.passed_step(clock))
+                rank = step + 1
+            if rank > max(held.idle_rank, held.step + 1):
+                held.idle_rank = rank
+                dirty = held.dirty
+                self.write(held, state, step)
+                held.dirty = dirty
+
+    def write(self, held: Interaction, state: State, step: int) -> None:
+        """Score one interaction as it stands in `state`, if there is something to show of it."""
+        held.dirty = False
+        unseen = held.touch_point is None or (state is State.OPEN and step < 0)
+        if self.writing and not unseen:
+            self._written.append(assess(held, state, step, self._epoch))
+
+    def waiting(self) -> list[Interaction]:
+        """Changed interactions whose first row waits for a look-up."""
+        return [held for held in self._changed if held.opened and held.unanswered and not held.over]
+
+    def reject(self, offset: int, origin: object, reason: RejectReason, detail: str) -> None:
+        """A record cannot be used."""
+        self.tally.rejected[reason] += 1
+        if self.writing:
+            self._rejected.append(Rejection(offset, reason, detail, origin))
+
+    def reject_all(self, held: Interaction, reason: RejectReason, detail: str) -> None:
+        """All records of an interaction turn out unusable; they leave the counts in which they stood."""
+        refused = held.refusable or []
+        if self.writing:
+            self._rejected.extend(Rejection(offset, reason, detail, origin) for offset, origin in refused)
+        tally = self.tally
+        tally.applied -= held.events
+        tally.duplicates -= held.duplicates
+        tally.ended -= held.state is not State.OPEN
+        tally.rejected[RejectReason.CONFLICT] -= len(refused) - held.records
+        tally.rejected[reason] += len(refused)
+
+    def go_live(self) -> None:
+        """End a rebuild: everything due so far is durable already, except what still waits for a look-up."""
+        self.writing = True
+        self.tally = Tally()
+        for held in self._changed:
+            held.dirty = held.opened and held.standing is Standing.UNDECIDED and not held.over
+        self._changed = [held for held in self._changed if held.dirty]
