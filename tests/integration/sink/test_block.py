@@ -19,9 +19,6 @@ from tests.scored_rows import DAY, LOG, NOON, PSEUDONYMS, scored
 
 pytestmark = pytest.mark.integration
 
-refusals_are_lost = pytest.mark.xfail(
-    reason="the embedded server acknowledges an INSERT that its table refused: chdb's streaming INSERT hides the error"
-)
 UNWRITABLE = "\ud800"  # no UTF-8 for it: the driver cannot send it
 
 
@@ -129,7 +126,6 @@ def test_a_row_that_cannot_be_sent_is_refused_alone(clickhouse: ClickHouse, posi
     ]
 
 
-@refusals_are_lost
 def test_a_row_that_the_server_refuses_is_refused_alone(clickhouse: ClickHouse) -> None:
     clickhouse.command("ALTER TABLE interaction_scores ADD CONSTRAINT c CHECK ifNull(task, '') != 'canary'")
 
@@ -139,7 +135,6 @@ def test_a_row_that_the_server_refuses_is_refused_alone(clickhouse: ClickHouse) 
     assert values(clickhouse, "SELECT detail FROM rejects") == [("ClickHouse error 469 (VIOLATED_CONSTRAINT)",)]
 
 
-@refusals_are_lost
 def test_a_table_that_refuses_every_row_stops_the_writer(clickhouse: ClickHouse) -> None:
     clickhouse.command("ALTER TABLE interaction_scores ADD CONSTRAINT c CHECK events > 1000000")
 
@@ -187,7 +182,6 @@ def test_rows_of_101_days_are_all_written(clickhouse: ClickHouse) -> None:
     assert values(clickhouse, "SELECT count() FROM interactions") == [(101,)]
 
 
-@refusals_are_lost
 def test_too_many_partitions_in_one_insert_means_smaller_inserts(
     clickhouse: ClickHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,7 +194,6 @@ def test_too_many_partitions_in_one_insert_means_smaller_inserts(
     assert values(clickhouse, "SELECT count() FROM interactions") == [(130,)]
 
 
-@refusals_are_lost
 def test_too_many_parts_is_tried_again_until_asked_to_stop(clickhouse: ClickHouse) -> None:
     # 1 part is too many, and the server shall not slow down before it says so.
     clickhouse.command(

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import orjson
 import pytest
-
 from typer.testing import CliRunner, Result
 
 from pipeline.cli.main import app
