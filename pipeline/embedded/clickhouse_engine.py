@@ -147,7 +147,7 @@ class Engine:
         return self._describe(sql)
 
     def insert(self, sql: str) -> tuple[Insert, list[bytes]] | None:
-        """For an INSERT whose rows follow in blocks: where to put them, and the columns it expects. Raises EngineError."""
+        """Where the rows of an INSERT go that follow it in blocks, and the columns it expects. Raises EngineError."""
         found = _INSERT.fullmatch(sql)
         if found is None:
             return None

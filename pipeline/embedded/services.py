@@ -28,10 +28,17 @@ class _Places(TypedDict):
 
 
 class Service(Protocol):
-    """One service of the stack. `name` is also its folder, its log and its entry in stack.json."""
+    """One service of the stack."""
 
-    name: str
-    title: str
+    @property
+    def name(self) -> str:
+        """Its folder, log and entry in stack.json."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        ...
 
     def start(self, state: Path, port: int, say: Say) -> Note:
         """Start it on that port; it may not answer yet. Raises StackError."""

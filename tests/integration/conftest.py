@@ -91,6 +91,17 @@ def place(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plac
     client.disconnect()
 
 
+@pytest.fixture
+def client(place: Place) -> Iterator[clickhouse_driver.Client]:
+    """A ClickHouse client in the test's own database, which exists and is empty."""
+    admin = place.stack.client()
+    admin.execute(f"CREATE DATABASE `{place.database}`")
+    admin.disconnect()
+    connected = place.stack.client(place.database)
+    yield connected
+    connected.disconnect()
+
+
 def _forget_topics(stack: RunningStack, prefix: str) -> None:
     admin = KafkaAdminClient(bootstrap_servers=stack.kafka)
     try:
