@@ -8,7 +8,7 @@ Owns rule 9 of the promise; must not know where rows, rejects and counts come fr
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from pipeline.core.interaction import Interaction, Standing
 from pipeline.core.scored import State
@@ -60,7 +60,7 @@ class Balance(Struct, frozen=True, kw_only=True):
     """The balance of one partition up to its committed offset.
 
     `removed`: those of the records that retention has removed; of them `assumed` were never counted by any audit and
-    are taken as one for each offset. `findings` may be but the first ones of `found`.
+    are taken as one for each offset. `findings` name what is wrong.
     """
 
     partition: int
@@ -72,8 +72,7 @@ class Balance(Struct, frozen=True, kw_only=True):
     rejected: int
     removed: int = 0
     assumed: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    found: int = 0
+    findings: tuple[Finding, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -88,7 +87,7 @@ class Balance(Struct, frozen=True, kw_only=True):
     @property
     def balanced(self) -> bool:
         """Whether all is accounted for."""
-        return not self.difference and not self.found
+        return not self.difference and not self.findings
 
 
 def lives_of(held: Iterable[Interaction]) -> dict[LifeKey, Life]:

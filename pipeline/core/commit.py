@@ -12,8 +12,10 @@ FORMAT: Final = 1
 
 
 class Mark(Struct, frozen=True):
-    """Where a shard stands: everything before `position` is folded, and its state can be rebuilt from
-    `replay_offset`, where the clock stood at `replay_clock`. Clocks in epoch ms, -1 before the first record.
+    """Where a shard stands: everything before `position` is folded.
+
+    Its state can be rebuilt from `replay_offset`, where the clock stood at `replay_clock`. Clocks in epoch ms, -1
+    before the first record.
     """
 
     position: int

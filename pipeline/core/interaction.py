@@ -4,13 +4,15 @@
 """
 
 import enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pipeline.core.catalog import Channel, TouchPoint, Windows
 from pipeline.core.events import RANKS, Ended, Event, NoShow, Outcome, Reopened, Saved
-from pipeline.core.passage import Fact
 from pipeline.core.record import Decoded
 from pipeline.core.scored import State
+
+if TYPE_CHECKING:
+    from pipeline.core.passage import Fact
 
 EndingOrder = tuple[int, int, str]
 

@@ -10,8 +10,9 @@ from pipeline.core.events import Event, RejectReason
 
 
 class Decoded(Struct, gc=False):
-    """An event and its place. `stamp` is the record's Kafka time stamp and `time` the
-    event's own, both in epoch ms; `key` the event's identity
+    """An event and its place.
+
+    `stamp` is the record's Kafka time stamp and `time` the event's own, both in epoch ms; `key` the event's identity
     (source and id), `digest` a hash of its bytes that is comparable within this process only.
     `touch_point` is None for operations.
     """

@@ -116,20 +116,25 @@ class Shard:
             self._place(held, record, record.touch_point)
         if held.opened_at is None:
             held.opened_at = record.time
-        if held.ending_outcome is not None:
-            held.state = State.ENDED
-            tally.ended += state is State.OPEN
-        elif state is State.ENDED:
-            held.state = State.OPEN
-            held.step = max(held.step, held.passed_step(clock), 0)
-            tally.ended -= 1
-        if held.state is not State.OPEN or state is not State.OPEN:
-            self.output.touch(held)
+        if held.ending_outcome is not None or state is not State.OPEN:
+            self._fold_into_ended(held, clock)
         if held.opened and held.earlier is not None and held.standing is Standing.UNDECIDED:
             self._decide(held)  # it was looked up before its opening event came
             self._timers.set(held, held.next_due())
         elif held.timer == NEVER or held.state is not state or held.channel is not channel:
             self._timers.set(held, held.next_due())
+
+    def _fold_into_ended(self, held: Interaction, clock: int) -> None:
+        """The interaction ends, is corrected, or is open again."""
+        before = held.state
+        if held.ending_outcome is not None:
+            held.state = State.ENDED
+            self.output.tally.ended += before is State.OPEN
+        elif before is State.ENDED:
+            held.state = State.OPEN
+            held.step = max(held.step, held.passed_step(clock), 0)
+            self.output.tally.ended -= 1
+        self.output.touch(held)
 
     def _place(self, held: Interaction, record: Decoded, touch_point: TouchPoint) -> None:
         """Take channel, windows and touch-point from the first event of a channel, and again from the opening one."""

@@ -1,8 +1,10 @@
 """What became of the records of a shard, counted so that it adds up: consumed = applied + duplicates + rejected."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
-from pipeline.core.events import RejectReason
+if TYPE_CHECKING:
+    from pipeline.core.events import RejectReason
 
 
 class Tally:

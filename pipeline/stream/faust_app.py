@@ -9,9 +9,10 @@ import gc
 import os
 import signal
 import sys
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import faust
+from faust.app.base import BootStrategy
 from mode import Service
 
 from pipeline.core.catalog import Catalog
@@ -27,19 +28,22 @@ LOG_CHECK_SECONDS: Final = 30.0
 YOUNG_OBJECTS: Final = 200_000  # a batch of records is freed by counting references; tests/bench shows what 700 costs
 
 
-class App(faust.App):  # type: ignore[misc]  # faust's types are partial
-    """A Faust app without its own consumer, tables and web server."""
+class OnlyServices(BootStrategy):
+    """Faust starts our service and nothing that we do not use: no consumer, tables or web server of its own."""
 
-    class BootStrategy(faust.App.BootStrategy):  # type: ignore[misc]  # as above
-        """Start nothing that we do not use."""
-
-        enable_kafka: ClassVar[bool] = False
-        enable_kafka_consumer: ClassVar[bool] = False
-        enable_kafka_producer: ClassVar[bool] = False
-        enable_web: ClassVar[bool] = False
+    enable_kafka = False
+    enable_kafka_consumer = False
+    enable_kafka_producer = False
+    enable_web = False
 
 
-class LogService(Service):  # type: ignore[misc]  # mode ships no types
+class App(faust.App):
+    """A Faust app that supervises, and reads nothing by itself."""
+
+    BootStrategy = OnlyServices
+
+
+class LogService(Service):
     """The worker under supervision. `failure` is what ended it, None after a normal end."""
 
     def __init__(self, settings: Settings, catalog: Catalog, *, drain: bool, **options: Any) -> None:  # noqa: ANN401
@@ -53,7 +57,7 @@ class LogService(Service):  # type: ignore[misc]  # mode ships no types
         self._watchdog = Watchdog(settings.stall_timeout_seconds, 2 * settings.shutdown_seconds)
         self._worker: Worker | None = None
 
-    @Service.task  # type: ignore[misc]  # mode ships no types
+    @Service.task
     async def _work(self) -> None:
         """Connect, work, and end the process, whatever the reason."""
         try:
@@ -116,7 +120,7 @@ def run(settings: Settings, catalog: Catalog, *, drain: bool) -> LogService:
         worker_redirect_stdouts=False,
     )
     service = LogService(settings, catalog, drain=drain, loop=app.loop, beacon=app.beacon)
-    app.service(service)
+    app.service(service)  # type: ignore[arg-type]  # an instance serves as well, says its base class
     app.finalize()
     try:
         # Not app.main(): its default --with-web would start a server on all interfaces.

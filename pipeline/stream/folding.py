@@ -12,7 +12,9 @@ from pipeline.stream.reject_limit import RejectLimit
 
 
 class Folding:
-    """A shard at work. `stood_since` is the moment (monotonic seconds) from which its partition stands read to its
+    """A shard at work.
+
+    `stood_since` is the moment (monotonic seconds) from which its partition stands read to its
     end, None while there is more to read.
     """
 

@@ -6,7 +6,7 @@ Another client would replace this file alone. Partitions are numbers here, since
 import logging
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_MS: Final = 20_000
 READ_WAIT_MS: Final = 1_000
+READER_FETCH_WAIT_MS: Final = 50
 
 
 Batch = Mapping[int, Sequence[Record]]
@@ -181,9 +182,11 @@ class LogReader:
             auto_offset_reset="none",
             isolation_level="read_committed",
             request_timeout_ms=REQUEST_TIMEOUT_MS,
+            # A fetch at the end of one range would hold up the next range for so long.
+            fetch_max_wait_ms=READER_FETCH_WAIT_MS,
         )
 
-    async def __aenter__(self) -> "LogReader":
+    async def __aenter__(self) -> Self:
         try:
             await self._consumer.start()
         except KafkaConnectionError as error:

@@ -24,7 +24,9 @@ async def read_log(settings: Settings, catalog: Catalog) -> Log:
     topic = f"{settings.topic_prefix}.events"
     log, config = await asyncio.to_thread(_describe, settings.kafka_address(), topic)
     if config[STAMPS] != "LogAppendTime":
-        raise TopicError(f"{topic} has {STAMPS}={config[STAMPS]}, LogAppendTime is needed: run `touchpoint topics apply`")
+        raise TopicError(
+            f"{topic} has {STAMPS}={config[STAMPS]}, LogAppendTime is needed: run `touchpoint topics apply`"
+        )
     retention, needed = int(config[RETENTION]), HORIZONS_KEPT * catalog.horizon()
     if 0 <= retention < needed:
         raise TopicError(

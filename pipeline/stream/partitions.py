@@ -30,7 +30,7 @@ class Partitions:
     cuts. `number` counts rebalances: what was fetched under an older one must be dropped.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # by keyword: the four places where it meets the worker
         self,
         settings: Settings,
         catalog: Catalog,

@@ -1,6 +1,6 @@
 """Where a shard takes up its work: what a commit says, held against the log as it is now.
 
-    commit + metadata, log bounds -> position, replay offset, clock | data gap | a refusal to start
+commit + metadata, log bounds -> position, replay offset, clock | data gap | a refusal to start
 """
 
 from typing import Final
@@ -36,11 +36,12 @@ class Place(Struct, frozen=True):
     gap: tuple[int, int] | None = None
 
 
-async def find_place(
+async def find_place(  # noqa: PLR0913  # the two by keyword are settings
     reader: LogReader, log: Log, partition: int, committed: Committed | None, *, epoch: int, horizon: int
 ) -> Place:
-    """Where to take up this partition. Raises `TopicError` or `ConfigError` when the commit belongs to another log,
-    or to a later epoch.
+    """Where to take up this partition.
+
+    Raises `TopicError` or `ConfigError` when the commit belongs to another log, or to a later epoch.
     """
     start, end = (await reader.bounds({partition}))[partition]
     if committed is None:

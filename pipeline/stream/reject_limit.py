@@ -42,7 +42,6 @@ class RejectLimit:
     @staticmethod
     def _advice(what: str) -> str:
         return (
-            f"{what}. Nothing after the last commit is lost. Look at the rejects (`touchpoint sql \"SELECT reason, "
-            "detail, count() FROM rejects GROUP BY ALL\"`) and mend the producer, or raise TOUCHPOINT_REJECT_SHARE_LIMIT"
-            " or TOUCHPOINT_REJECT_RUN_LIMIT"
+            f"{what}. Nothing after the last commit is lost. The view `rejects` says what is wrong: mend the producer,"
+            " or raise TOUCHPOINT_REJECT_SHARE_LIMIT or TOUCHPOINT_REJECT_RUN_LIMIT"
         )

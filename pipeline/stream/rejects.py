@@ -4,7 +4,8 @@ from typing import Final
 
 from pipeline.core.record import Rejection
 from pipeline.sink.rows import LogPartition, RejectRow, payload_hash
-from pipeline.stream.kafka_client import Message, Record
+from pipeline.stream.decode import Record
+from pipeline.stream.kafka_client import Message
 
 ROOM_BYTES: Final = 64 * 1024  # what the topic of rejects allows beyond the inputs' limit, for the headers below
 HEAD_BYTES: Final = 1024
@@ -48,7 +49,9 @@ def reject_message(row: RejectRow, record: Record | None) -> Message:
 def shortened(row: RejectRow, message: Message) -> Message:
     """What is kept of a record that does not fit even here: head, length and hash."""
     value = message.value or b""
-    reasons = [(name, content) for name, content in message.headers if name.startswith("reject_") and name != "reject_key"]
+    reasons = [
+        (name, content) for name, content in message.headers if name.startswith("reject_") and name != "reject_key"
+    ]
     kept = [("reject_length", str(len(value)).encode()), ("reject_sha256", row.hash.encode())]
     return Message(origin(row), value[:HEAD_BYTES], reasons + kept)
 

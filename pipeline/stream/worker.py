@@ -1,4 +1,4 @@
-"""The path of one process, from the log to the tables, in data order:
+"""The path of one process, from the log to the tables, in data order.
 
     fetch a batch -> decode -> fold, shard by shard -> write what is due -> insert -> commit
 

@@ -14,12 +14,13 @@ from typing import TypeVar
 from msgspec import Struct
 
 from pipeline.core.record import Rejection
+from pipeline.settings import Settings
 from pipeline.sink.block import Block, Patience, Written
 from pipeline.sink.clickhouse import ClickHouse, connect
 from pipeline.sink.rows import LogPartition, Pseudonyms
 from pipeline.sink.verdicts import Answer
-from pipeline.settings import Settings
-from pipeline.stream.kafka_client import Committed, LogConsumer, Record, RejectSender
+from pipeline.stream.decode import Record
+from pipeline.stream.kafka_client import Committed, LogConsumer, RejectSender
 from pipeline.stream.rejects import reject_message, reject_row, shortened
 
 log = logging.getLogger(__name__)

@@ -135,7 +135,7 @@ def as_event(record: Sent, name: str) -> Event:
         return Ended(interaction=name, touch_point=touch_point, time=record.time, outcome=outcome)
     if record.kind == "step":
         return Step(interaction=name, touch_point=touch_point, time=record.time, name="form", seconds=2, ok=True)
-    kinds = {"arrived": Arrived, "reopened": Reopened}
+    kinds: dict[str, type[Arrived | Reopened]] = {"arrived": Arrived, "reopened": Reopened}
     return kinds[record.kind](interaction=name, touch_point=touch_point, time=record.time)
 
 
@@ -321,7 +321,7 @@ def crash(
 
 
 def rebuild(world: World, commit: Mark, rng: random.Random) -> Worker:
-    """A new process: fold from the replay offset to the commit without writing; it may die on the way and begin anew."""
+    """A new process: fold from the replay offset to the commit, unwritten; it may die on the way and begin anew."""
     while True:
         shard = Shard(world.catalog, commit.replay_offset, commit.replay_clock)
         shard.output.writing = False
