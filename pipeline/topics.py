@@ -4,6 +4,8 @@ The only code that creates or changes topics. Must not know what the records mea
 """
 
 import logging
+import socket
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +22,8 @@ HOUR_MS: Final = 3_600_000
 # What a reject adds to the record it carries: the reason, where it came from, the original headers once more.
 REJECT_ROOM_BYTES: Final = 64 * 1024
 TIMEOUT_MS: Final = 30_000
-_CONNECT_MS: Final = 10_000
+_CONNECT_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ def apply(settings: Settings, *, dry_run: bool) -> list[Change]:
         if not dry_run:
             _create(admin, plan, {change.topic for change in changes if change.before is None})
             _alter(admin, [change for change in changes if change.before is not None])
+            _await(admin, plan)
     except ClientError as error:
         message = f"the broker at {address} refuses: {error}"
         raise KafkaError(message) from error
@@ -141,15 +145,29 @@ def _explain_partitions(topic: Topic, there: int) -> str:
 
 
 def _connect(address: str) -> KafkaAdminClient:
+    message = f"no Kafka broker answers at {address}: is it running? (`touchpoint stack status`)"
+    # The client would try for its whole time-out, and leave its sockets open.
+    if not any(_listens(server) for server in address.split(",")):
+        raise KafkaUnavailableError(message)
     # Its warnings would stand beside our own message and say less.
     logging.getLogger("kafka").addHandler(logging.NullHandler())
     try:
         return KafkaAdminClient(
-            bootstrap_servers=address.split(","), bootstrap_timeout_ms=_CONNECT_MS, request_timeout_ms=TIMEOUT_MS
+            bootstrap_servers=address.split(","),
+            bootstrap_timeout_ms=int(_CONNECT_SECONDS * 1000),
+            request_timeout_ms=TIMEOUT_MS,
         )
     except ClientError as error:
-        message = f"no Kafka broker answers at {address}: is it running? (`touchpoint stack status`)"
         raise KafkaUnavailableError(message) from error
+
+
+def _listens(server: str) -> bool:
+    host, _, port = server.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def _look(admin: KafkaAdminClient, plan: Iterable[Topic]) -> dict[str, Found]:
@@ -174,6 +192,16 @@ def _create(admin: KafkaAdminClient, plan: Iterable[Topic], missing: set[str]) -
     }
     if wanted:
         admin.create_topics(wanted, timeout_ms=TIMEOUT_MS, wait_for_metadata=True)
+
+
+def _await(admin: KafkaAdminClient, plan: tuple[Topic, ...]) -> None:
+    """A broker shows a change a little after it has accepted it; whoever comes next must not see the old state."""
+    deadline = time.monotonic() + TIMEOUT_MS / 1000
+    while left := differences(plan, _look(admin, plan)):
+        if time.monotonic() > deadline:
+            message = f"the broker accepted {left[0].setting} of {left[0].topic}, but it does not take effect"
+            raise KafkaError(message)
+        time.sleep(_POLL_SECONDS)
 
 
 def _alter(admin: KafkaAdminClient, changes: list[Change]) -> None:
