@@ -108,7 +108,9 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         return {partition.partition: records for partition, records in batch.items()}
 
     async def commit(self, positions: Mapping[int, Committed]) -> bool:
-        """Commit; False when the group has moved on and somebody else owns the partitions."""
+        """Commit, if there is anything new; False when the group has moved on and somebody else owns the partitions."""
+        if not positions:
+            return True  # rows that time alone made due: the client refuses an empty commit
         offsets = {
             TopicPartition(self._topic, partition): OffsetAndMetadata(committed.position, committed.metadata)
             for partition, committed in positions.items()
