@@ -27,6 +27,8 @@ ENDPOINT: Final = f"org.apache.kafka:kafka_2.13:{VERSION}"
 _LOGGING: Final = ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3")
 HEAP: Final = "512m"
 OLDEST_JAVA: Final = 17
+# What separates or escapes paths in the broker's configuration.
+_UNSPEAKABLE: Final = re.compile(r"[,\\\n\r]")
 _FORMAT_SECONDS: Final = 120.0
 _SAY_SECONDS: Final = 2.0
 _MESSAGE_LETTERS: Final = 200
@@ -226,6 +228,9 @@ def broker_command(java_path: Path, folder: Path, home: Path) -> list[str]:
 def prepare(java_path: Path, folder: Path, home: Path, *, port: int, controller_port: int) -> None:
     """Write the configuration for these ports and format the data directory if it is new. Raises StackError."""
     data = home / "data"
+    if _UNSPEAKABLE.search(str(data)):
+        message = f"Kafka cannot keep its data in {data}: set TOUCHPOINT_STATE_DIR to a path without comma or backslash"
+        raise StackError(message)
     try:
         data.mkdir(parents=True, exist_ok=True)
         properties = home / "server.properties"

@@ -4,6 +4,7 @@ Written against a client only, so the same suite can be pointed at a real server
 """
 
 import datetime as dt
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -265,6 +266,25 @@ def test_cancel_ends_the_query_and_the_connection_goes_on(client: Client, place:
     wait_for_queries(client, mark, 0)
     assert other.execute("SELECT 1") == [(1,)]
     other.disconnect()
+
+
+def test_stranger_who_speaks_http_is_shown_the_door(place: Place, client: Client) -> None:
+    with socket.create_connection(place.stack.clickhouse, timeout=10) as stranger:
+        stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert stranger.recv(100) == b""
+
+    assert client.execute("SELECT 1") == [(1,)]
+
+
+def test_compression_is_refused_with_the_setting_to_change(place: Place) -> None:
+    compressing = place.stack.client()
+    compressing.execute("SELECT 1")
+    compressing.connection.compression = 1
+
+    with pytest.raises(ServerException, match="switch compression off"):
+        compressing.execute("SELECT 1")
+
+    compressing.disconnect()
 
 
 def test_leaving_in_the_middle_of_an_insert_writes_nothing(client: Client, place: Place) -> None:

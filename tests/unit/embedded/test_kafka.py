@@ -43,6 +43,14 @@ def test_java_home_that_is_too_old_is_named(
         kafka.java()
 
 
+@pytest.mark.parametrize("name", ["a,b", "a\\b"])
+def test_directory_that_the_broker_would_misread_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StackError, match="without comma or backslash"):
+        kafka.prepare(Path("java"), tmp_path, tmp_path / name, port=1, controller_port=2)
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
