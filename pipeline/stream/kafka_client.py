@@ -133,8 +133,10 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         self._consumer.resume(*({TopicPartition(self._topic, number) for number in partitions} & assigned))
 
     def go_on_from(self, partition: int, position: int) -> None:
-        """Fetch from this offset next."""
-        self._consumer.seek(TopicPartition(self._topic, partition), position)
+        """Fetch from this offset next, if the partition is still ours."""
+        topic_partition = TopicPartition(self._topic, partition)
+        if topic_partition in self._consumer.assignment():
+            self._consumer.seek(topic_partition, position)
 
     async def position_at_end(self, partition: int) -> int | None:
         """The next offset to fetch, if the partition is read to its end as of the latest fetch; else None."""

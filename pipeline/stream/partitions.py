@@ -7,7 +7,7 @@ the commit; all others are rebuilt from the log beside the poll loop, with their
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from pipeline.core.catalog import Catalog
 from pipeline.core.shard import Shard
@@ -95,11 +95,20 @@ class Partitions:
             if self._kept[partition].shard.position == commits[partition].position:
                 self.live[partition] = self._kept[partition]
         self._kept = {}
+        self.read_again(self.live)
         self.committed = {partition: commits[partition] for partition in self.live}
         self.rebuilding = partitions - self.live.keys()
         self.consumer.hold_back(self.rebuilding)
         if self.rebuilding:
             self._rebuild = asyncio.create_task(self._rebuild_all(commits, self.number))
+
+    def read_again(self, partitions: Iterable[int]) -> None:
+        """Fetch next what the live ones of these have not folded: the client has moved past whatever it handed out,
+        also where that was dropped.
+        """
+        for partition in partitions:
+            if partition in self.live:
+                self.consumer.go_on_from(partition, self.live[partition].shard.position)
 
     def retire(self) -> None:
         """Give up all live shards, but not their counts."""

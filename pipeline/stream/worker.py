@@ -119,7 +119,8 @@ class Worker:
             batch = await self._consumer.fetch(POLL_SECONDS, self._settings.max_batch_records)
             async with self._busy:
                 if should_stop() or number != self.partitions.number:
-                    continue  # SIGTERM or a rebalance: dropped, and read again from the commit
+                    self.partitions.read_again(batch)  # SIGTERM or a rebalance
+                    continue
                 try:
                     await self._fold(batch)
                     await self._write_what_is_due()
@@ -127,6 +128,7 @@ class Worker:
                         await self._write_the_rest()
                         return
                 except GivenUpError:
+                    self.partitions.read_again(batch)
                     log.warning("a block was given up because partitions move; it will be read again")
 
     def count(self) -> tuple[Tally, int]:
