@@ -17,6 +17,7 @@ from pipeline.stream.place import Log
 STAMPS: Final = "message.timestamp.type"
 RETENTION: Final = "retention.ms"
 HORIZONS_KEPT: Final = 2
+CONNECT_MS: Final = 10_000
 
 
 async def read_log(settings: Settings, catalog: Catalog) -> Log:
@@ -49,7 +50,7 @@ async def refuse_changed_log(settings: Settings, catalog: Catalog, log: Log) -> 
 
 def _describe(brokers: str, topic: str) -> tuple[Log, dict[str, str]]:
     try:
-        admin = KafkaAdminClient(bootstrap_servers=brokers.split(","))
+        admin = KafkaAdminClient(bootstrap_servers=brokers.split(","), bootstrap_timeout_ms=CONNECT_MS)
     except ClientError as error:
         raise KafkaUnavailableError(f"no Kafka broker answers at {brokers}: {error}") from error
     try:
