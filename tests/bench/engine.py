@@ -1,0 +1,165 @@
+"""CPU of the worker per event on the recorded bank calls, as a whole and split by step: `python -m tests.bench.engine`.
+
+Brings up a stack of its own, imports the calls, and lets a worker process drain them, several times, each into a
+database of its own. CPU-seconds are those of the whole process less those of a worker that finds nothing to do. The
+steps are measured in this process over the same records; what the steps do not show is the poll loop.
+"""
+
+import asyncio
+import gc
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.catalog_files import load_catalog
+from pipeline.core.catalog import Catalog
+from pipeline.core.record import Decoded
+from pipeline.core.scored import ScoredInteraction
+from pipeline.core.shard import Shard
+from pipeline.settings import Settings, load_settings
+from pipeline.sink.clickhouse import connect
+from pipeline.sink.rows import SCORE_COLUMNS, SCORES, LogPartition, Pseudonyms, score_columns
+from pipeline.stream.decode import Decoder, Record
+from pipeline.stream.faust_app import YOUNG_OBJECTS
+from pipeline.stream.kafka_client import LogReader, hand_out_parsed_records, partition_of
+from tests.recorded_calls import data_file
+
+LIMIT_MICROSECONDS: Final = 15.0
+ROUNDS: Final = 3
+BLOCK: Final = 10_000
+TOUCHPOINT: Final = Path(sys.executable).with_name("touchpoint")
+MAPPING: Final = Path(__file__).parents[2] / "examples" / "bank_call_center.yaml"
+
+Log = dict[int, list[Record]]
+
+
+def touchpoint(*arguments: str, **environment: str) -> float:
+    """Run our command; the CPU-seconds it took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([TOUCHPOINT, *arguments], env=os.environ | environment, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def drain(number: int) -> float:
+    """CPU-seconds of a worker that works off the whole log, less those of one that finds nothing to do."""
+    place = {"TOUCHPOINT_DATABASE": f"bench{number}", "TOUCHPOINT_GROUP": f"bench{number}"}
+    touchpoint("migrate", **place)
+    busy = touchpoint("worker", "--drain", **place)
+    return busy - touchpoint("worker", "--drain", **place)
+
+
+async def read_log(settings: Settings) -> tuple[Log, float]:
+    """All records of the log, and the CPU-seconds of fetching and parsing them."""
+    kept: Log = {}
+    async with LogReader(settings.kafka_address(), f"{settings.topic_prefix}.events") as reader:
+        bounds = await reader.bounds(set(range(settings.partitions)))
+        started = time.process_time()
+        for partition, (start, end) in bounds.items():
+            kept[partition] = [record async for batch in reader.read(partition, start, end) for record in batch]
+    return kept, time.process_time() - started
+
+
+def best(work: Callable[[], object]) -> float:
+    """The least CPU-seconds of several rounds: other work on the machine only ever adds."""
+    rounds = []
+    for _ in range(ROUNDS):
+        gc.collect()
+        started = time.process_time()
+        work()
+        rounds.append(time.process_time() - started)
+    return min(rounds)
+
+
+def decode(log: Log, decoder: Decoder) -> dict[int, list[Decoded]]:
+    """Every record decoded, as if its interaction were held."""
+    ids = {(record.key or b"").decode() for records in log.values() for record in records}
+    return {
+        partition: [one for record in records if isinstance(one := decoder.decode(record, partition, 0, ids), Decoded)]
+        for partition, records in log.items()
+    }
+
+
+def fold(decoded: dict[int, list[Decoded]], catalog: Catalog, *, writing: bool) -> list[list[ScoredInteraction]]:
+    """Every event folded; with `writing` also scored, in blocks as a worker cuts them."""
+    written = []
+    for events in decoded.values():
+        shard = Shard(catalog, 0)
+        shard.output.writing = writing
+        for start in range(0, len(events), BLOCK):
+            for event in events[start : start + BLOCK]:
+                shard.fold(event, None)
+            shard.write_due()
+        written.append(shard.output.take()[0])
+    return written
+
+
+def measure_steps(settings: Settings) -> Iterable[tuple[str, float, int]]:
+    """(step, microseconds per event, events)."""
+    hand_out_parsed_records()
+    catalog = load_catalog(settings.schemas_dir)
+    log, fetched = asyncio.run(read_log(settings))
+    count = sum(map(len, log.values()))
+    decoder = Decoder(catalog, partition_of("murmur2", settings.partitions), 1 << 20, 300_000)
+    decoded = decode(log, decoder)
+    written = fold(decoded, catalog, writing=True)
+    where = LogPartition("bench", "bench", 0)
+    pseudonyms = Pseudonyms(os.urandom(32))
+    clickhouse = connect(settings)
+
+    def columns() -> list[list[list[Any]]]:
+        return [score_columns(rows, where, pseudonyms) for rows in written]
+
+    def insert() -> None:
+        for block in columns():
+            clickhouse.insert(SCORES, SCORE_COLUMNS, block)
+
+    folding = best(lambda: fold(decoded, catalog, writing=False))
+    inserting = best(insert)
+    making = best(columns)
+    seconds = {
+        "fetch and parse": fetched,
+        "decode": best(lambda: decode(log, decoder)),
+        "fold": folding,
+        "signals, score, ledger": best(lambda: fold(decoded, catalog, writing=True)) - folding,
+        "columns": making,
+        "insert (client side)": inserting - making,
+    }
+    clickhouse.close()
+    for step, cpu in seconds.items():
+        yield step, cpu / count * 1e6, count
+
+
+def main() -> int:
+    """Print the figures; 1 when the worker takes more CPU per event than it may."""
+    calls = data_file()
+    if calls is None:
+        print("the recorded calls are not here: set TOUCHPOINT_TEST_DATA to their folder")
+        return 1
+    gc.set_threshold(YOUNG_OBJECTS)
+    with tempfile.TemporaryDirectory() as state:
+        os.environ["TOUCHPOINT_STATE_DIR"] = state
+        touchpoint("stack", "up")
+        try:
+            touchpoint("topics", "apply")
+            touchpoint("import", str(calls), "--mapping", str(MAPPING))
+            touchpoint("migrate")
+            steps = list(measure_steps(load_settings()))
+            count = steps[0][2]
+            for step, microseconds, _ in steps:
+                print(f"{step:28} {microseconds:6.2f} µs per event")
+            whole = min(drain(number) for number in range(ROUNDS)) / count * 1e6
+        finally:
+            touchpoint("stack", "down", "--delete")
+    print(f"{'the worker as a whole':28} {whole:6.2f} µs per event, at most {LIMIT_MICROSECONDS:g} ({count:,} events)")
+    return int(whole > LIMIT_MICROSECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
