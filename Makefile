@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup check test lint types constraints schemas
+.PHONY: help setup check test lint types constraints schemas bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ check: lint types ## Format, lint, types and the quick tests: under a minute
 
 test: lint types ## The same with all tests, integration and faults included: under 15 minutes
 	$(BIN)/pytest tests
+
+bench: $(READY) ## Measure CPU per event by step, memory, signals and scores (needs the recorded calls, see README)
+	$(BIN)/python -m tests.bench.engine
+	$(BIN)/python -m tests.bench.memory
+	$(BIN)/python -m tests.bench.signals
+	$(BIN)/python -m tests.bench.scoring
 
 schemas: $(READY) ## Generate schemas/events and schemas/asyncapi.yaml from the types
 	$(BIN)/python -m pipeline.contract schemas

@@ -31,7 +31,7 @@ def assess(held: Interaction, state: State, step: int, epoch: int) -> ScoredInte
     return ScoredInteraction(
         interaction=held.id,
         touch_point=touch_point,
-        attributes=read_attributes(facts),
+        attributes=read_attributes(facts, touch_point.team),
         passage=passage,
         score=score(touch_point.model, passage),
         state=state,
@@ -53,9 +53,9 @@ def customer_end(held: Interaction, state: State) -> int:
     return max(own, default=held.opened_at or 0)
 
 
-def read_attributes(facts: list[Fact]) -> Attributes:
-    """Who and what, each from the latest event that names it; `facts` in their order."""
-    customer = staff = team = task = segment = priority = continues = None
+def read_attributes(facts: list[Fact], team: str | None) -> Attributes:
+    """Who and what, each from the latest event that names it; `facts` in their order, `team` if none names one."""
+    customer = staff = task = segment = priority = continues = None
     appointment: bool | None = None
     attempt: int | None = None
     synthetic = False

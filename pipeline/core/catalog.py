@@ -182,14 +182,22 @@ class Catalog:
         return None
 
     def _make_fingerprint(self, clock: int) -> str:
-        # Owners and time zones of touch-points change no row, so changing them needs no new epoch.
+        # The owner of a touch-point stands on no row, so changing it needs no new epoch.
         channels = [
             (entry.valid_from, _content(entry.channel), astuple(entry.channel.windows))
             for entry in self.channels
             if _is_valid(entry.valid_from, clock)
         ]
         entries = [
-            (entry.valid_from, entry.pattern, entry.channel, sorted(entry.emits), sorted(entry.systems), entry.team)
+            (
+                entry.valid_from,
+                entry.pattern,
+                entry.channel,
+                sorted(entry.emits),
+                sorted(entry.systems),
+                entry.team,
+                entry.time_zone,
+            )
             for entry in self.entries
             if _is_valid(entry.valid_from, clock)
         ]

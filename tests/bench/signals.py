@@ -96,4 +96,4 @@ def measure(rounds: int = 30, calls: int = 2000) -> dict[str, float]:
 
 if __name__ == "__main__":
     for name, microseconds in measure().items():
-        print(f"{name}: {microseconds:.2f} µs (limit {LIMITS_MICROSECONDS[name]:.0f})")  # noqa: T201  # its output
+        print(f"{name}: {microseconds:.2f} µs (limit {LIMITS_MICROSECONDS[name]:.0f})")
