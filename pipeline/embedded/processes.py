@@ -7,6 +7,7 @@ belong to a stranger. Must not know what runs in it.
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from pipeline.errors import StackError
 
 TERMINATE_SECONDS: Final = 15.0
 KILL_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 0.05
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -102,12 +104,19 @@ def stop(notes: list[Note]) -> list[Note]:
     for _note, process in found:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, alive = psutil.wait_procs([process for _note, process in found], TERMINATE_SECONDS)
-    for process in alive:
+    for process in _outlasting(found, TERMINATE_SECONDS):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(alive, KILL_SECONDS)
+    _outlasting(found, KILL_SECONDS)
     return [note for note, _process in found]
+
+
+def _outlasting(found: list[tuple[Note, psutil.Process]], seconds: float) -> list[psutil.Process]:
+    """Wait until all have ended; those that have not in time. A dead child that its parent keeps counts as ended."""
+    deadline = time.monotonic() + seconds
+    while (left := [process for note, process in found if find(note)]) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return left
 
 
 def _reap(pid: int) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from pipeline.embedded.stack import Stack
 from pipeline.settings import Settings, load_settings
 
 PREFIX = "TOUCHPOINT_"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,14 +55,24 @@ class Place:
 @contextmanager
 def running_stack(state_dir: Path) -> Iterator[RunningStack]:
     """The embedded stack on free ports in `state_dir`; gone, with its data, afterwards."""
-    running = Stack(state_dir)
-    outcome = running.up({}, print)
-    try:
-        address = {part.name: part.address or "" for part in outcome.parts}
+    with taken_down(state_dir) as mine:
+        address = {part.name: part.address or "" for part in mine.up({}, print).parts}
         host, _, port = address["clickhouse"].rpartition(":")
         yield RunningStack(state_dir, address["kafka"], (host, int(port)))
-    finally:
-        running.down(delete=True, say=print)
+
+
+@contextmanager
+def taken_down(state_dir: Path) -> Iterator[Stack]:
+    """A stack that is gone with its data afterwards, also when the test run is killed or ends in a time-out.
+
+    A process of its own waits for the end of its input, which comes with ours, and takes the stack down then.
+    """
+    code = "import sys, pathlib; from pipeline.embedded.stack import Stack; sys.stdin.read(); "
+    code += "Stack(pathlib.Path(sys.argv[1])).down(delete=True, say=print)"
+    command = [sys.executable, "-c", code, str(state_dir)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True) as guard:
+        yield Stack(state_dir)
+    assert guard.returncode == 0
 
 
 @pytest.fixture(scope="session")

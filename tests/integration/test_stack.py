@@ -16,7 +16,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from pipeline.embedded.stack import Part, Stack
-from tests.integration.conftest import Place, RunningStack
+from tests.integration.conftest import Place, RunningStack, taken_down
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +26,8 @@ COMMAND = (sys.executable, "-m", "pipeline.cli.main", "stack")
 def running(state: Path) -> list[int]:
     """Processes whose command line names that directory."""
     found = psutil.process_iter(["cmdline"])
-    return [process.pid for process in found if str(state) in " ".join(process.info["cmdline"] or [])]
+    lines = {process.pid: " ".join(process.info["cmdline"] or []) for process in found}
+    return [pid for pid, line in lines.items() if f"{state}/" in line]
 
 
 def kill(part: Part) -> None:
@@ -49,8 +50,8 @@ def touchpoint_stack(state: Path, *arguments: str, **environment: str) -> "subpr
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
     directory = tmp_path / "state"
-    yield directory
-    Stack(directory).down(delete=True, say=print)
+    with taken_down(directory):
+        yield directory
     assert running(directory) == []
 
 
