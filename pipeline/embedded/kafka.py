@@ -112,7 +112,7 @@ def jars(say: Say) -> Path:
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder.with_suffix(".lock")):
+        with _locked(folder.with_name(f"{folder.name}.lock")):
             if not folder.is_dir():
                 _download(folder, say)
     except OSError as error:

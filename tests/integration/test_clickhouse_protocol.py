@@ -152,9 +152,8 @@ def test_settings_hold_for_one_query_only(client: Client) -> None:
 
 
 def test_set_lasts_beyond_a_query_that_sets_otherwise(client: Client) -> None:
-    asked = "SELECT getSetting('max_block_size')"
     client.execute("SET max_block_size = 55")
-
+    asked = "SELECT getSetting('max_block_size')"
     during = client.execute(asked, settings={"max_block_size": 77})
 
     assert (during, client.execute(asked)) == ([(77,)], [(55,)])
