@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from pipeline.core.conditions import Conditions
 from pipeline.core.events import Operation, Outcome, WrappedUp
 from pipeline.core.interaction import Interaction
 from pipeline.core.passage import Fact
@@ -12,7 +13,7 @@ from pipeline.core.signals import derive
 NOTHING: Final[frozenset[str]] = frozenset()  # absence means nothing where the beginning was not read
 
 
-def assess(held: Interaction, state: State, step: int, epoch: int) -> ScoredInteraction:
+def assess(held: Interaction, state: State, step: int, epoch: int, conditions: Conditions) -> ScoredInteraction:
     """Score an interaction as it stands in `state`.
 
     An open one is read as of `opened_at` + `provisional_after` · 2^step. Opening and touch-point must be known.
@@ -27,6 +28,9 @@ def assess(held: Interaction, state: State, step: int, epoch: int) -> ScoredInte
     outcome = {State.ENDED: held.ending_outcome, State.TIMED_OUT: Outcome.TIMED_OUT, State.OPEN: None}[state]
     emits = touch_point.emits if held.opened else NOTHING
     passage = derive(facts, emits, touch_point.channel.waits_from, end, outcome, as_of)
+    around = conditions.read(touch_point, opened_at, passage.started_at, passage.served_at, end)
+    if around is not None:
+        passage.signals.update(around.signals)
     rank = {State.ENDED: RANK_ENDED, State.TIMED_OUT: RANK_TIMED_OUT, State.OPEN: step + 1}[state]
     return ScoredInteraction(
         interaction=held.id,
@@ -37,11 +41,12 @@ def assess(held: Interaction, state: State, step: int, epoch: int) -> ScoredInte
         state=state,
         partial=not held.opened,
         opened_at=opened_at,
-        active_conditions=(),
+        active_conditions=around.active if around is not None else (),
+        join_misses=around.misses if around is not None else (),
         events=held.events,
         duplicates=held.duplicates,
         first_offset=held.first_offset,
-        version=row_version(epoch, held.records, rank, 0),
+        version=row_version(epoch, held.records, rank, around.records if around is not None else 0),
     )
 
 

@@ -6,6 +6,7 @@ Owns when a row is scored, never what decides over a life (`shard.py`).
 from collections.abc import Iterable
 
 from pipeline.core.assess import assess
+from pipeline.core.conditions import Conditions
 from pipeline.core.events import RejectReason
 from pipeline.core.interaction import Interaction, Standing
 from pipeline.core.record import Rejection
@@ -16,10 +17,11 @@ from pipeline.core.tally import Tally
 class Output:
     """Piles up until the worker takes it. While not `writing`, in a rebuild, lives take their course unwritten."""
 
-    def __init__(self, epoch: int) -> None:
+    def __init__(self, epoch: int, conditions: Conditions) -> None:
         self.writing = True
         self.tally = Tally()
         self._epoch = epoch
+        self._conditions = conditions
         self._written: list[ScoredInteraction] = []
         self._rejected: list[Rejection] = []
         self._changed: list[Interaction] = []
@@ -74,7 +76,7 @@ class Output:
         held.dirty = False
         unseen = held.touch_point is None or (state is State.OPEN and step < 0)
         if self.writing and not unseen:
-            self._written.append(assess(held, state, step, self._epoch))
+            self._written.append(assess(held, state, step, self._epoch, self._conditions))
 
     def waiting(self) -> list[Interaction]:
         """Changed interactions whose first row waits for a look-up."""

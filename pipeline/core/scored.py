@@ -37,7 +37,10 @@ class Attributes(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class ScoredInteraction(Struct, frozen=True, gc=False, kw_only=True):
-    """The content of one row. Times in epoch milliseconds; `version` orders the rows of one interaction."""
+    """The content of one row. Times in epoch milliseconds; `version` orders the rows of one interaction.
+
+    `join_misses` are the (kind, cause) of conditions that nobody reported; they are counted, and stand on no row.
+    """
 
     interaction: str
     touch_point: TouchPoint
@@ -48,6 +51,7 @@ class ScoredInteraction(Struct, frozen=True, gc=False, kw_only=True):
     partial: bool
     opened_at: int
     active_conditions: tuple[str, ...]
+    join_misses: tuple[tuple[str, str], ...] = ()
     events: int
     duplicates: int
     first_offset: int

@@ -5,11 +5,12 @@ rejects piles up in its `output`, and where it must know whether an interaction 
 raises `LookupNeeded` and goes on when answered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pipeline.core.catalog import Catalog, TouchPoint
 from pipeline.core.commit import Mark
+from pipeline.core.conditions import KINDS, ConditionRecord, Conditions
 from pipeline.core.events import InteractionEvent, RejectReason
 from pipeline.core.interaction import NEVER, Interaction, Standing
 from pipeline.core.output import Output
@@ -32,11 +33,22 @@ class LookupNeeded(Exception):  # noqa: N818  # a question, not an error
 class Shard:
     """The interactions held from one partition, by id, in order of their first records."""
 
-    def __init__(self, catalog: Catalog, position: int, clock: int = -1, epoch: int = 0) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        position: int,
+        clock: int = -1,
+        epoch: int = 0,
+        feed: Sequence[ConditionRecord] = (),
+    ) -> None:
         self.position = position
         self.clock = clock
         self.held: dict[str, Interaction] = {}
-        self.output = Output(epoch)
+        self.conditions = Conditions()
+        self.output = Output(epoch, self.conditions)
+        self._feed = feed
+        self._fed = 0
+        self._correctable: dict[Interaction, None] = {}  # ended or timed out and not yet over, latest folded last
         self._catalog = catalog
         self._timers = Timers()
         self._horizon = catalog.horizon()
@@ -54,6 +66,8 @@ class Shard:
 
         Raises `LookupNeeded` before anything of the record is folded: answer it, and fold the record again.
         """
+        if self._fed < len(self._feed) and self._feed[self._fed].stamp <= record.stamp:
+            self.apply_conditions(record.stamp)
         clock = max(self.clock, min(record.time, record.stamp))
         if self._timers.any_before(clock):
             self._settle_due(clock)
@@ -102,7 +116,7 @@ class Shard:
         self.output.tally.duplicates += 1
         held.folded_clock = clock
         if held.state is not State.OPEN:
-            self.output.touch(held)
+            self._change(held)
 
     def _fold_new(self, held: Interaction, record: Decoded, origin: object, clock: int) -> None:
         held.collect(record, clock)
@@ -134,6 +148,13 @@ class Shard:
             held.state = State.OPEN
             held.step = max(held.step, held.passed_step(clock), 0)
             self.output.tally.ended -= 1
+        self._change(held)
+
+    def _change(self, held: Interaction) -> None:
+        """Its row changes; while it is correctable, conditions may change it again."""
+        self._correctable.pop(held, None)
+        if held.state is not State.OPEN:
+            self._correctable[held] = None
         self.output.touch(held)
 
     def _place(self, held: Interaction, record: Decoded, touch_point: TouchPoint) -> None:
@@ -191,6 +212,7 @@ class Shard:
         if held.correctable and clock > held.correctable_until():
             if held.dirty:
                 self.output.write(held, held.state, held.step)
+            self._correctable.pop(held, None)
             held.close()
         return True
 
@@ -200,7 +222,7 @@ class Shard:
             held.timed_out_clock = deadline
             held.state = State.TIMED_OUT
             self.output.tally.ended += 1
-            self.output.touch(held)
+            self._change(held)
         elif (step := held.passed_step(clock)) > held.step:
             held.step = step
             self.output.touch(held)
@@ -223,17 +245,45 @@ class Shard:
     def _decide(self, held: Interaction) -> None:
         if held.earlier:
             self.output.reject_all(held, RejectReason.LATE, "its interaction was over and forgotten")
-            held.bury(Standing.LATE)
+            self._bury(held, Standing.LATE)
         elif held.opened:
             held.standing = Standing.OWN
             self.output.touch(held)
         elif held.channel is None:
             self.output.reject_all(held, RejectReason.ORPHAN, NO_CUSTOMER)
-            held.bury(Standing.ORPHAN)
+            self._bury(held, Standing.ORPHAN)
         else:
             held.standing = Standing.PARTIAL
             self.output.touch(held)
         held.refusable = None
+
+    def _bury(self, held: Interaction, standing: Standing) -> None:
+        self._correctable.pop(held, None)
+        held.bury(standing)
+
+    # ---- conditions ----
+
+    def apply_conditions(self, stamp: int | None = None) -> None:
+        """Take the condition records stamped up to `stamp`, or all: they enter as if they stood in the log."""
+        feed = self._feed
+        while self._fed < len(feed) and (stamp is None or feed[self._fed].stamp <= stamp):
+            record = feed[self._fed]
+            self._fed += 1
+            self.conditions.apply(record)
+            self._change_those_touched(record)
+
+    def _change_those_touched(self, record: ConditionRecord) -> None:
+        kind = KINDS.get(record.kind)
+        if kind is None:
+            return
+        for held in reversed(self._correctable):
+            if held.folded_clock + CLOCK_SKEW < record.time:
+                break  # it ended before, and so did all that were folded earlier
+            touch_point, opened_at = held.touch_point, held.opened_at
+            if touch_point is None or opened_at is None or record.time < opened_at - kind.tolerance:
+                continue
+            if record.subject in self.conditions.subjects_of(touch_point):
+                self.output.touch(held)
 
     # ---- rows ----
 

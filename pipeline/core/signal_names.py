@@ -59,6 +59,9 @@ OPERATION_SIGNALS: Final[dict[str, Signal]] = {
     signal.name: signal
     for signal in (
         Signal("operation_seconds", "seconds", "work of one backend system, all operations together"),
+        Signal(
+            "system_latency_seconds", "seconds", "how long one backend system took while it served, from conditions"
+        ),
         Signal("operation_failures", "count", "operations of one backend system that were not ok"),
     )
 }
