@@ -1,7 +1,7 @@
-"""The pipeline at work, driven from outside as its users do: its commands as processes, its tables and commits read back.
+"""The pipeline at work, driven from outside as its users do: commands as processes, tables and commits read back.
 
-A `Corner` is a log with its tables and group; `sibling` is another database and group over the same log. Imports nothing
-of the pipeline but where a stack runs.
+A `Corner` is a log with its tables and group; `sibling` is another database and group over the same log. Imports
+nothing of the pipeline but where a stack runs.
 """
 
 import json
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import RetriableError
@@ -172,7 +172,7 @@ class LogWatch:
             TopicPartition(self._topic, number) for number in self._consumer.partitions_for_topic(self._topic)
         ]
 
-    def __enter__(self) -> "LogWatch":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -103,9 +103,7 @@ class Partitions:
             self._rebuild = asyncio.create_task(self._rebuild_all(commits, self.number))
 
     def read_again(self, partitions: Iterable[int]) -> None:
-        """Fetch next what the live ones of these have not folded: the client has moved past whatever it handed out,
-        also where that was dropped.
-        """
+        """Fetch next what the live ones of these have not folded: the client has moved past all it handed out."""
         for partition in partitions:
             if partition in self.live:
                 self.consumer.go_on_from(partition, self.live[partition].shard.position)

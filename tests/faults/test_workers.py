@@ -1,0 +1,132 @@
+"""Workers that are stopped, frozen and killed at the worst moments, while unruly traffic comes in."""
+
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.at_work import (
+    NIMBLE,
+    Corner,
+    LogWatch,
+    Process,
+    assert_equal_tables,
+    drain,
+    make_corner,
+    sibling,
+    started,
+    wait_until,
+)
+from tests.faults.services import frozen, process_id
+from tests.faults.traffic import send, sending, unruly
+from tests.integration.conftest import RunningStack
+
+pytestmark = pytest.mark.timeout(180)
+SETTINGS = {"PARTITIONS": "4", "REJECT_SHARE_LIMIT": "0.9", **NIMBLE}
+
+
+def assert_as_undisturbed(rough: Corner) -> None:
+    drain(rough)
+    calm = sibling(rough)
+    summary = drain(calm)
+    with LogWatch(calm) as watch:
+        assert summary["consumed"] == sum(watch.ends().values())
+    assert min(summary["rejected"].get(reason, 0) for reason in ("conflict", "late", "orphan", "malformed")) > 0
+    assert_equal_tables(rough, calm)
+
+
+def rows(corner: Corner) -> int:
+    """Rows inserted so far, superseded versions included."""
+    client = corner.stack.client(corner.database)
+    try:
+        return int(client.execute("SELECT count() FROM interaction_scores")[0][0])
+    finally:
+        client.disconnect()
+
+
+def wait_until_at_work(watch: LogWatch, worker: Process, records: int) -> None:
+    wait_until(lambda: sum(watch.committed().values()) >= records, worker.said)
+
+
+def test_sigterm_in_the_middle_finishes_what_is_in_hand(stack: RunningStack, tmp_path: Path) -> None:
+    corner = make_corner(stack, **SETTINGS)
+    messages = unruly(1, 2500, hours=30)
+    with LogWatch(corner) as watch, sending(corner, messages, 12):
+        for share in (0.1, 0.4, 0.7):
+            with started(corner, tmp_path, "worker", "--json") as worker:
+                wait_until_at_work(watch, worker, int(share * len(messages)))
+                wait_until(lambda: watch.beyond() > 0, worker.said)
+                worker.signal(signal.SIGTERM)
+                assert worker.end() == 0, worker.said()
+                assert worker.summary()["consumed"] > 0
+    assert_as_undisturbed(corner)
+
+
+def test_worker_frozen_beyond_its_session_changes_nothing_when_it_goes_on(stack: RunningStack, tmp_path: Path) -> None:
+    corner = make_corner(stack, **SETTINGS)
+    messages = unruly(2, 2500, hours=30)
+    with (
+        LogWatch(corner) as watch,
+        started(corner, tmp_path, "worker") as zombie,
+        sending(corner, messages, 15),
+    ):
+        wait_until_at_work(watch, zombie, len(messages) // 5)
+        wait_until(lambda: watch.beyond() > 10, zombie.said)
+        with frozen(zombie.popen.pid), started(corner, tmp_path, "worker") as successor:
+            before = sum(watch.committed().values())
+            wait_until(lambda: sum(watch.committed().values()) > before + len(messages) // 5, successor.said)
+            zombie.popen.send_signal(signal.SIGCONT)
+            before = sum(watch.committed().values())
+            wait_until(lambda: sum(watch.committed().values()) > before + len(messages) // 5, successor.said)
+            assert zombie.popen.poll() is None, zombie.said()
+            successor.signal(signal.SIGTERM)
+            assert successor.end() == 0, successor.said()
+        zombie.signal(signal.SIGTERM)
+        assert zombie.end() == 0, zombie.said()
+    assert_as_undisturbed(corner)
+
+
+def test_rows_without_their_commit_are_written_again_the_same(stack: RunningStack, tmp_path: Path) -> None:
+    corner = make_corner(stack, **SETTINGS)
+    messages = unruly(3, 2500, hours=30)
+    with LogWatch(corner) as watch, started(corner, tmp_path, "worker") as worker:
+        send(corner, messages[:4000])
+        wait_until_at_work(watch, worker, 4000)
+        before = rows(corner)
+        with ExitStack() as waits:
+            with frozen(process_id(stack, "clickhouse")):
+                send(corner, messages[4000:], 2)  # long enough for blocks to be cut from it
+                waits.enter_context(frozen(process_id(stack, "kafka")))
+            wait_until(lambda: rows(corner) > before, worker.said)
+            worker.kill()
+        assert sum(watch.committed().values()) == 4000, "rows were to be durable without their commit"
+    assert_as_undisturbed(corner)
+
+
+def test_nothing_is_committed_before_it_is_durable(stack: RunningStack, tmp_path: Path) -> None:
+    corner = make_corner(stack, **SETTINGS)
+    messages = unruly(4, 2500, hours=30)
+    with LogWatch(corner) as watch, started(corner, tmp_path, "worker") as worker:
+        send(corner, messages[:4000])
+        wait_until_at_work(watch, worker, 4000)
+        with frozen(process_id(stack, "clickhouse")):
+            send(corner, messages[4000:], 3)
+            assert sum(watch.committed().values()) == 4000
+            worker.kill()
+        assert sum(watch.committed().values()) == 4000
+    assert_as_undisturbed(corner)
+
+
+def test_kills_during_rebuilds_change_nothing(stack: RunningStack, tmp_path: Path) -> None:
+    corner = make_corner(stack, **SETTINGS)
+    messages = unruly(5, 2500, hours=6)
+    with LogWatch(corner) as watch, sending(corner, messages, 12):
+        with started(corner, tmp_path, "worker") as worker:
+            wait_until_at_work(watch, worker, len(messages) // 4)
+            worker.kill()
+        for _ in range(3):
+            with started(corner, tmp_path, "worker") as worker:
+                wait_until(lambda: "live at offset" in worker.said(), worker.said, pause=0.002)
+                worker.kill()
+    assert_as_undisturbed(corner)
