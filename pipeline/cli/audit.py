@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from pipeline.cli.output import write_json, write_line, write_table
+from pipeline.cli.output import printable, write_json, write_line, write_table
 from pipeline.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _remarks(one: "Balance") -> list[str]:
     if one.assumed:
         lines.append(f"{one.assumed:,} of them no audit ever counted: each offset is taken for one record")
     for finding in one.findings[:SHOWN_FINDINGS]:
-        what = f"interaction {finding.interaction}" if finding.interaction is not None else "a record"
+        what = f"interaction {printable(finding.interaction)}" if finding.interaction is not None else "a record"
         lines.append(
             f"{what}, from offset {finding.offset}: {finding.detail}"
             f" ({finding.records} in the log, {finding.counted} accounted for)"

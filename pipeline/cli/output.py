@@ -28,6 +28,11 @@ def write_line(text: str) -> None:
     typer.echo(text)
 
 
+def printable(text: str) -> str:
+    """Text that came from outside, without what a terminal would obey; one line."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
 def write_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: frozenset[str] = frozenset()
 ) -> None:

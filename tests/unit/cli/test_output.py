@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipeline.cli.output import write_error, write_json, write_table
+from pipeline.cli.output import printable, write_error, write_json, write_table
 
 
 def test_json_is_one_line_that_any_parser_reads(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,3 +32,9 @@ def test_no_line_of_a_table_ends_in_blanks(capsys: pytest.CaptureFixture[str]) -
 def test_every_line_of_an_error_names_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     write_error("one\ntwo")
     assert capsys.readouterr() == ("", "touchpoint: one\ntouchpoint: two\n")
+
+
+def test_text_from_outside_cannot_steer_a_terminal() -> None:
+    assert printable("a\x1b[31m\r\nb\u202eé") == "a\N{REPLACEMENT CHARACTER}[31m" + "\N{REPLACEMENT CHARACTER}" * 2 + (
+        "b\N{REPLACEMENT CHARACTER}é"
+    )
