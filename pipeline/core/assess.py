@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pipeline.core.conditions import Conditions
+from pipeline.core.conditions import Conditions, Misses
 from pipeline.core.events import Operation, Outcome, WrappedUp
 from pipeline.core.interaction import Interaction
 from pipeline.core.passage import Fact
@@ -13,8 +13,10 @@ from pipeline.core.signals import derive
 NOTHING: Final[frozenset[str]] = frozenset()  # absence means nothing where the beginning was not read
 
 
-def assess(held: Interaction, state: State, step: int, epoch: int, conditions: Conditions) -> ScoredInteraction:
-    """Score an interaction as it stands in `state`.
+def assess(
+    held: Interaction, state: State, step: int, epoch: int, conditions: Conditions
+) -> tuple[ScoredInteraction, Misses]:
+    """Score an interaction as it stands in `state`; beside the row, the conditions that nobody reported.
 
     An open one is read as of `opened_at` + `provisional_after` · 2^step. Opening and touch-point must be known.
     """
@@ -32,7 +34,7 @@ def assess(held: Interaction, state: State, step: int, epoch: int, conditions: C
     if around is not None:
         passage.signals.update(around.signals)
     rank = {State.ENDED: RANK_ENDED, State.TIMED_OUT: RANK_TIMED_OUT, State.OPEN: step + 1}[state]
-    return ScoredInteraction(
+    scored = ScoredInteraction(
         interaction=held.id,
         touch_point=touch_point,
         attributes=read_attributes(facts, touch_point.team),
@@ -42,12 +44,12 @@ def assess(held: Interaction, state: State, step: int, epoch: int, conditions: C
         partial=not held.opened,
         opened_at=opened_at,
         active_conditions=around.active if around is not None else (),
-        join_misses=around.misses if around is not None else (),
         events=held.events,
         duplicates=held.duplicates,
         first_offset=held.first_offset,
         version=row_version(epoch, held.records, rank, around.records if around is not None else 0),
     )
+    return scored, around.misses if around is not None else ()
 
 
 def customer_end(held: Interaction, state: State) -> int:

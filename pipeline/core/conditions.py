@@ -18,6 +18,7 @@ LATEST: Final = 1 << 62
 MAX_SAMPLES: Final = 50_000
 MAX_PLACES: Final = 10_000
 
+Misses = tuple[tuple[str, str], ...]  # (kind, cause) of what nobody reported: `never`, or `stale`
 Sample = tuple[int, int, float, int]  # time, offset, value, the last time at which it holds
 
 
@@ -53,15 +54,12 @@ class ConditionRecord(Struct, frozen=True, gc=False):
 
 
 class Circumstances(Struct, frozen=True, gc=False):
-    """What the conditions say of one passage: signals, what was active while it lasted, and the number of records.
-
-    `misses` are the (kind, cause) of what nobody reported: `never`, or `stale`.
-    """
+    """What the conditions say of one passage: signals, what was active while it lasted, and the number of records."""
 
     signals: dict[str, float]
     active: tuple[str, ...]
     records: int
-    misses: tuple[tuple[str, str], ...]
+    misses: Misses
 
 
 class Samples:
@@ -147,7 +145,7 @@ class Conditions:
         for subject in present:
             for name in sorted(self._by_subject[subject]):
                 kind, samples = KINDS[name], self._samples[subject, name]
-                records += samples.count(opened_at - kind.tolerance, end)
+                records += samples.count(min(opened_at, started_at) - kind.tolerance, end)
                 if kind.active is not None:
                     held = samples.held(started_at, end, kind.tolerance)
                     if any(kind.active(value) for value, _ in held):

@@ -36,12 +36,13 @@ class Interaction:
 
     `replay_offset` and `replay_clock` are the place from which its state can be rebuilt; `refusable` keeps what
     must be rejected should it turn out to be a tail or an orphan, and is None as soon as that cannot happen.
-    `dead`: it turned out so, and all its records are rejected. `over`: nothing corrects it any more.
+    `dead`: it turned out so, and all its records are rejected. `over`: nothing corrects it any more. For counting
+    only: `open_at` names the touch-point at which it counts as open, `counted` says that its first end has a row.
     """
 
     __slots__ = (
-        "channel", "dead", "digests", "dirty", "duplicates", "earlier", "ending", "ending_outcome", "events", "facts",
-        "first_clock", "first_offset", "folded_clock", "id", "idle_rank", "opened", "opened_at", "over", "read_clock",
+        "channel", "counted", "dead", "digests", "dirty", "duplicates", "earlier", "ending", "ending_outcome", "events", "facts",
+        "first_clock", "first_offset", "folded_clock", "id", "idle_rank", "open_at", "opened", "opened_at", "over", "read_clock",
         "refusable", "replay_clock", "replay_offset", "standing", "state", "step", "timed_out_clock", "timer",
         "touch_point", "windows",
     )  # fmt: skip
@@ -68,7 +69,8 @@ class Interaction:
         self.timed_out_clock = 0
         self.standing = Standing.UNDECIDED
         self.earlier: bool | None = None
-        self.over = self.dead = self.dirty = False
+        self.over = self.dead = self.dirty = self.counted = False
+        self.open_at: str | None = None
         self.timer = NEVER
 
     @property

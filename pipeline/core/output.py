@@ -11,6 +11,7 @@ from pipeline.core.events import RejectReason
 from pipeline.core.interaction import Interaction, Standing
 from pipeline.core.record import Rejection
 from pipeline.core.scored import RANK_TIMED_OUT, ScoredInteraction, State
+from pipeline.core.still_open import StillOpen
 from pipeline.core.tally import Tally
 
 
@@ -20,9 +21,11 @@ class Output:
     def __init__(self, epoch: int, conditions: Conditions) -> None:
         self.writing = True
         self.tally = Tally()
+        self.still_open = StillOpen()
         self._epoch = epoch
         self._conditions = conditions
         self._written: list[ScoredInteraction] = []
+        self._ended: list[ScoredInteraction] = []
         self._rejected: list[Rejection] = []
         self._changed: list[Interaction] = []
 
@@ -30,6 +33,11 @@ class Output:
         """Hand over rows and rejects; begin anew."""
         taken = self._written, self._rejected
         self._written, self._rejected = [], []
+        return taken
+
+    def take_ended(self) -> list[ScoredInteraction]:
+        """Hand over, for counting, those rows that are the first to show an interaction as ended or timed out."""
+        taken, self._ended = self._ended, []
         return taken
 
     def touch(self, held: Interaction) -> None:
@@ -70,13 +78,17 @@ class Output:
                 dirty = held.dirty
                 self.write(held, state, step)
                 held.dirty = dirty
+                self.still_open.note(held)
 
     def write(self, held: Interaction, state: State, step: int) -> None:
         """Score one interaction as it stands in `state`, if there is something to show of it."""
         held.dirty = False
         unseen = held.touch_point is None or (state is State.OPEN and step < 0)
         if self.writing and not unseen:
-            self._written.append(assess(held, state, step, self._epoch, self._conditions))
+            scored, misses = assess(held, state, step, self._epoch, self._conditions)
+            self._written.append(scored)
+            if misses and state is not State.OPEN:
+                self.tally.join_misses.update(misses)
 
     def waiting(self) -> list[Interaction]:
         """Changed interactions whose first row waits for a look-up."""

@@ -37,10 +37,7 @@ class Attributes(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class ScoredInteraction(Struct, frozen=True, gc=False, kw_only=True):
-    """The content of one row. Times in epoch milliseconds; `version` orders the rows of one interaction.
-
-    `join_misses` are the (kind, cause) of conditions that nobody reported; they are counted, and stand on no row.
-    """
+    """The content of one row. Times in epoch milliseconds; `version` orders the rows of one interaction."""
 
     interaction: str
     touch_point: TouchPoint
@@ -51,7 +48,6 @@ class ScoredInteraction(Struct, frozen=True, gc=False, kw_only=True):
     partial: bool
     opened_at: int
     active_conditions: tuple[str, ...]
-    join_misses: tuple[tuple[str, str], ...] = ()
     events: int
     duplicates: int
     first_offset: int

@@ -48,7 +48,9 @@ class Shard:
         self.output = Output(epoch, self.conditions)
         self._feed = feed
         self._fed = 0
-        self._correctable: dict[Interaction, None] = {}  # ended or timed out and not yet over, latest folded last
+        self._correctable: dict[
+            Interaction, int
+        ] = {}  # ended or timed out, not yet over: the clock when it last changed
         self._catalog = catalog
         self._timers = Timers()
         self._horizon = catalog.horizon()
@@ -128,6 +130,8 @@ class Shard:
         channel, state = held.channel, held.state
         if record.touch_point is not None:
             self._place(held, record, record.touch_point)
+        if held.open_at is None:
+            self.output.still_open.note(held)
         if held.opened_at is None:
             held.opened_at = record.time
         if held.ending_outcome is not None or state is not State.OPEN:
@@ -154,7 +158,8 @@ class Shard:
         """Its row changes; while it is correctable, conditions may change it again."""
         self._correctable.pop(held, None)
         if held.state is not State.OPEN:
-            self._correctable[held] = None
+            self._correctable[held] = max(self.clock, held.folded_clock)
+        self.output.still_open.note(held)
         self.output.touch(held)
 
     def _place(self, held: Interaction, record: Decoded, touch_point: TouchPoint) -> None:
@@ -163,6 +168,7 @@ class Shard:
         if held.channel is not None and not opens:
             return
         held.touch_point = self._catalog.resolve(touch_point.name, held.first_clock) or touch_point
+        self.output.still_open.note(held)
         if held.channel is None:
             held.channel = held.touch_point.channel
             held.windows = held.channel.windows
@@ -260,6 +266,7 @@ class Shard:
     def _bury(self, held: Interaction, standing: Standing) -> None:
         self._correctable.pop(held, None)
         held.bury(standing)
+        self.output.still_open.note(held)
 
     # ---- conditions ----
 
@@ -273,16 +280,15 @@ class Shard:
             self._change_those_touched(record)
 
     def _change_those_touched(self, record: ConditionRecord) -> None:
-        kind = KINDS.get(record.kind)
-        if kind is None:
+        if record.kind not in KINDS:
             return
-        for held in reversed(self._correctable):
-            if held.folded_clock + CLOCK_SKEW < record.time:
-                break  # it ended before, and so did all that were folded earlier
-            touch_point, opened_at = held.touch_point, held.opened_at
-            if touch_point is None or opened_at is None or record.time < opened_at - kind.tolerance:
+        for held, changed in reversed(self._correctable.items()):
+            if changed + CLOCK_SKEW < record.time:
+                break  # it ended before, and so did all that changed earlier
+            if held.state is State.ENDED and held.ending is not None and held.ending[0] < record.time:
                 continue
-            if record.subject in self.conditions.subjects_of(touch_point):
+            touch_point = held.touch_point
+            if touch_point is not None and record.subject in self.conditions.subjects_of(touch_point):
                 self.output.touch(held)
 
     # ---- rows ----

@@ -13,6 +13,7 @@ class Tally:
     def __init__(self) -> None:
         self.consumed = self.applied = self.duplicates = self.ended = self.unknown_fields = 0
         self.rejected: Counter[RejectReason] = Counter()
+        self.join_misses: Counter[tuple[str, str]] = Counter()  # (kind of condition, cause)
 
     def add(self, other: "Tally") -> None:
         """Take over the counts of another shard."""
@@ -22,3 +23,4 @@ class Tally:
         self.ended += other.ended
         self.unknown_fields += other.unknown_fields
         self.rejected.update(other.rejected)
+        self.join_misses.update(other.join_misses)

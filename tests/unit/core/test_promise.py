@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from pipeline.catalog_files import load_catalog
 from pipeline.core.catalog import Catalog
-from tests.unit.core.worlds import MINUTE, World, balance, make_log, run_disturbed, run_undisturbed
+from tests.unit.core.worlds import MINUTE, World, balance, make_conditions, make_log, run_disturbed, run_undisturbed
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
 WORLDS = 150
@@ -30,7 +30,8 @@ def make_catalog(idle_minutes: dict[str, int]) -> Catalog:
 def test_tables_after_crashes_equal_those_of_an_undisturbed_run(windows: str) -> None:
     catalog = make_catalog(IDLE_MINUTES[windows])
     for seed in range(WORLDS):
-        calm, rough = World(make_log(seed), catalog), World(make_log(seed), catalog)
+        conditions = make_conditions(seed)
+        calm, rough = World(make_log(seed), catalog, conditions), World(make_log(seed), catalog, conditions)
 
         calm_worker = run_undisturbed(calm)
         rough_worker = run_disturbed(rough, seed + 1_000_000)
@@ -45,7 +46,7 @@ def test_tables_after_crashes_equal_those_of_an_undisturbed_run(windows: str) ->
 
 def test_worlds_hold_what_the_promise_is_about() -> None:
     catalog = make_catalog(IDLE_MINUTES["by channel"])
-    world = World(make_log(7, interactions=300), catalog)
+    world = World(make_log(7, interactions=300), catalog, make_conditions(7))
 
     run_undisturbed(world)
 
@@ -53,3 +54,5 @@ def test_worlds_hold_what_the_promise_is_about() -> None:
     assert {"ended", "timed_out"} == {row.state.value for row in world.rows.values()}
     assert any(row.partial for row in world.rows.values())
     assert any(row.duplicates for row in world.rows.values())
+    assert any(row.active_conditions for row in world.rows.values())
+    assert any("line_length_at_arrival" in row.passage.signals for row in world.rows.values())

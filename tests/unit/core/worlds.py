@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from pipeline.core.catalog import Catalog
 from pipeline.core.commit import Mark
+from pipeline.core.conditions import ConditionRecord
 from pipeline.core.events import (
     Arrived,
     Ended,
@@ -29,6 +30,12 @@ from pipeline.core.shard import LookupNeeded, Shard
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 FOR_EVER = 1 << 50
+SUBJECTS = (
+    ("branch/1", "line_length"),
+    ("call_center/a", "line_length"),
+    ("system/identity", "degraded"),
+    ("system/identity", "latency_seconds"),
+)
 TOUCH_POINTS = ("branch/1/teller", "call_center/a/line")
 GARBAGE = Reject(RejectReason.MALFORMED, "not JSON")
 REASON_RANKS = {RejectReason.CONFLICT: 1, RejectReason.ORPHAN: 2, RejectReason.LATE: 2}
@@ -56,6 +63,23 @@ def make_log(seed: int, interactions: int = 30, span: int = 16 * HOUR) -> list[S
         if own and rng.random() < 0.08:
             sent.extend(resend(rng, own))
     return sorted(sent, key=lambda record: record.stamp)
+
+
+def make_conditions(seed: int, span: int = 18 * HOUR) -> list[ConditionRecord]:
+    """What was reported meanwhile: line lengths and a system that degrades, some of it late; in order of stamps."""
+    rng = random.Random(seed)
+    samples = []
+    for subject, kind in SUBJECTS:
+        time = 0
+        while time < span:
+            time += rng.randrange(3, 40) * MINUTE
+            late = rng.randrange(5000) if rng.random() < 0.8 else rng.randrange(1, 60) * MINUTE
+            samples.append((time + late, subject, kind, time, float(rng.randrange(4))))
+    samples.sort()
+    return [
+        ConditionRecord(offset, stamp, subject, kind, time, value)
+        for offset, (stamp, subject, kind, time, value) in enumerate(samples)
+    ]
 
 
 def live(rng: random.Random, start: int) -> list[tuple[int, str]]:
@@ -142,8 +166,9 @@ def as_event(record: Sent, name: str) -> Event:
 class World:
     """A log with a catalog, and the tables that a run fills."""
 
-    def __init__(self, log: list[Sent], catalog: Catalog) -> None:
+    def __init__(self, log: list[Sent], catalog: Catalog, conditions: list[ConditionRecord]) -> None:
         self.log = log
+        self.conditions = conditions
         self.catalog = catalog
         self.rows: dict[tuple[int, str], ScoredInteraction] = {}
         self.rejects: dict[int, RejectReason] = {}
@@ -239,12 +264,14 @@ class Worker:
         """Write what is due after standing at the end of the log for so long."""
         if ids := self.shard.questions(milliseconds):
             self.look_up(ids)
+        last = self.world.log[self.shard.position - 1].stamp
+        self.shard.apply_conditions(last + milliseconds)  # at its end a shard takes them as they arrive
         self.cut(milliseconds)
 
 
 def run_undisturbed(world: World) -> Worker:
     """One process, a block for every record."""
-    worker = Worker(world, Shard(world.catalog, 0))
+    worker = Worker(world, Shard(world.catalog, 0, feed=world.conditions))
     while worker.shard.position < len(world.log):
         worker.fold_next()
         worker.settle_questions()
@@ -323,7 +350,7 @@ def crash(
 def rebuild(world: World, commit: Mark, rng: random.Random) -> Worker:
     """A new process: fold from the replay offset to the commit, unwritten; it may die on the way and begin anew."""
     while True:
-        shard = Shard(world.catalog, commit.replay_offset, commit.replay_clock)
+        shard = Shard(world.catalog, commit.replay_offset, commit.replay_clock, feed=world.conditions)
         shard.output.writing = False
         worker = Worker(world, shard)
         while shard.position < commit.position and rng.random() > 0.002:

@@ -1,0 +1,40 @@
+"""How many interactions of a shard are open at each touch-point, and since when the oldest is.
+
+Counted as they open and end, since a million held ones take too long to look through. Decides nothing.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pipeline.core.scored import RANK_TIMED_OUT
+
+if TYPE_CHECKING:
+    from pipeline.core.interaction import Interaction
+
+
+class StillOpen:
+    """Interactions that have neither ended nor timed out, by touch-point, in the order in which they opened."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, dict[str, "Interaction"]] = {}
+
+    def note(self, held: "Interaction") -> None:
+        """Count it where it is open now, or no more; to be called whenever that may have changed."""
+        place = None
+        if held.touch_point is not None and held.lasts and held.idle_rank != RANK_TIMED_OUT:
+            place = held.touch_point.name
+        if place == held.open_at:
+            return
+        if held.open_at is not None:
+            there = self._at[held.open_at]
+            del there[held.id]
+            if not there:
+                del self._at[held.open_at]
+        if place is not None:
+            self._at.setdefault(place, {})[held.id] = held
+        held.open_at = place
+
+    def oldest(self) -> "Iterator[tuple[Interaction, int]]":
+        """For each touch-point where somebody is, the one that came first, and how many there are."""
+        for there in self._at.values():
+            yield next(iter(there.values())), len(there)
