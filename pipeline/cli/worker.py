@@ -4,10 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.catalog_files import load_catalog
 from pipeline.cli.output import write_json, write_line
-from pipeline.settings import load_settings
-from pipeline.telemetry import log
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +17,10 @@ def worker(
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object.")] = False,
 ) -> None:
     """Consume the log, score every interaction, write rows to ClickHouse; until SIGTERM or Ctrl-C."""
-    from pipeline.stream.faust_app import run  # noqa: PLC0415  # Faust takes a second to import
+    from pipeline.catalog_files import load_catalog
+    from pipeline.settings import load_settings
+    from pipeline.stream.faust_app import run
+    from pipeline.telemetry import log
 
     settings = load_settings()
     settings.pseudonym_key_bytes()
