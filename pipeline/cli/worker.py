@@ -13,6 +13,7 @@ def register(app: typer.Typer) -> None:
 
 
 def worker(
+    *,
     drain: Annotated[bool, typer.Option("--drain", help="Work off what is there, write it all, exit.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object.")] = False,
 ) -> None:
