@@ -41,10 +41,10 @@ class Interaction:
     """
 
     __slots__ = (
-        "channel", "counted", "dead", "digests", "dirty", "duplicates", "earlier", "ending", "ending_outcome", "events", "facts",
-        "first_clock", "first_offset", "folded_clock", "id", "idle_rank", "open_at", "opened", "opened_at", "over", "read_clock",
-        "refusable", "replay_clock", "replay_offset", "standing", "state", "step", "timed_out_clock", "timer",
-        "touch_point", "windows",
+        "channel", "counted", "dead", "digests", "dirty", "duplicates", "earlier", "ending", "ending_outcome",
+        "events", "facts", "first_clock", "first_offset", "folded_clock", "id", "idle_rank", "open_at", "opened",
+        "opened_at", "over", "read_clock", "refusable", "replay_clock", "replay_offset", "standing", "state", "step",
+        "timed_out_clock", "timer", "touch_point", "windows",
     )  # fmt: skip
 
     def __init__(self, record: Decoded, clock: int, clock_before: int, windows: Windows) -> None:

@@ -42,6 +42,7 @@ class Output:
 
     def touch(self, held: Interaction) -> None:
         """Its row is no longer what it was."""
+        self.still_open.note(held)
         if not held.dirty:
             held.dirty = True
             self._changed.append(held)
@@ -87,7 +88,9 @@ class Output:
         if self.writing and not unseen:
             scored, misses = assess(held, state, step, self._epoch, self._conditions)
             self._written.append(scored)
-            if misses and state is not State.OPEN:
+            if state is not State.OPEN and not held.counted:
+                held.counted = True
+                self._ended.append(scored)
                 self.tally.join_misses.update(misses)
 
     def waiting(self) -> list[Interaction]:
@@ -103,6 +106,7 @@ class Output:
     def reject_all(self, held: Interaction, reason: RejectReason, detail: str) -> None:
         """All records of an interaction turn out unusable; they leave the counts in which they stood."""
         refused = held.refusable or []
+        self.still_open.drop(held)
         if self.writing:
             self._rejected.extend(Rejection(offset, reason, detail, origin) for offset, origin in refused)
         tally = self.tally
@@ -118,4 +122,5 @@ class Output:
         self.tally = Tally()
         for held in self._changed:
             held.dirty = held.opened and held.standing is Standing.UNDECIDED and not held.over
+            held.counted = held.state is not State.OPEN and not held.dirty
         self._changed = [held for held in self._changed if held.dirty]

@@ -159,7 +159,6 @@ class Shard:
         self._correctable.pop(held, None)
         if held.state is not State.OPEN:
             self._correctable[held] = max(self.clock, held.folded_clock)
-        self.output.still_open.note(held)
         self.output.touch(held)
 
     def _place(self, held: Interaction, record: Decoded, touch_point: TouchPoint) -> None:
@@ -168,7 +167,6 @@ class Shard:
         if held.channel is not None and not opens:
             return
         held.touch_point = self._catalog.resolve(touch_point.name, held.first_clock) or touch_point
-        self.output.still_open.note(held)
         if held.channel is None:
             held.channel = held.touch_point.channel
             held.windows = held.channel.windows
@@ -266,7 +264,6 @@ class Shard:
     def _bury(self, held: Interaction, standing: Standing) -> None:
         self._correctable.pop(held, None)
         held.bury(standing)
-        self.output.still_open.note(held)
 
     # ---- conditions ----
 

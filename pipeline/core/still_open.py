@@ -16,25 +16,27 @@ class StillOpen:
     """Interactions that have neither ended nor timed out, by touch-point, in the order in which they opened."""
 
     def __init__(self) -> None:
-        self._at: dict[str, dict[str, "Interaction"]] = {}
+        self._at: dict[str, dict[str, Interaction]] = {}
 
     def note(self, held: "Interaction") -> None:
-        """Count it where it is open now, or no more; to be called whenever that may have changed."""
-        place = None
-        if held.touch_point is not None and held.lasts and held.idle_rank != RANK_TIMED_OUT:
-            place = held.touch_point.name
-        if place == held.open_at:
-            return
+        """Count it at the touch-point where it opened, or no more; to be called whenever that may have changed."""
+        touch_point = held.touch_point
+        if touch_point is None or not held.lasts or held.idle_rank == RANK_TIMED_OUT:
+            self.drop(held)
+        elif held.open_at is None:
+            held.open_at = touch_point.name
+            self._at.setdefault(touch_point.name, {})[held.id] = held
+
+    def drop(self, held: "Interaction") -> None:
+        """Count it no more."""
         if held.open_at is not None:
             there = self._at[held.open_at]
             del there[held.id]
             if not there:
                 del self._at[held.open_at]
-        if place is not None:
-            self._at.setdefault(place, {})[held.id] = held
-        held.open_at = place
+            held.open_at = None
 
-    def oldest(self) -> "Iterator[tuple[Interaction, int]]":
+    def oldest(self) -> Iterator[tuple["Interaction", int]]:
         """For each touch-point where somebody is, the one that came first, and how many there are."""
         for there in self._at.values():
             yield next(iter(there.values())), len(there)

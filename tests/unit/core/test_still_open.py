@@ -1,0 +1,108 @@
+"""What a shard counts as open, and which rows it hands over for counting, held against a look through all it holds."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.catalog_files import load_catalog
+from pipeline.core.events import Arrived, Ended, InteractionEvent, Outcome, Queued, Reopened
+from pipeline.core.interaction import Interaction
+from pipeline.core.record import Decoded
+from pipeline.core.scored import RANK_TIMED_OUT, State
+from pipeline.core.shard import LookupNeeded, Shard
+
+CATALOG: Final = load_catalog(Path(__file__).parents[3] / "schemas")
+START: Final = 1_700_000_000_000
+MINUTE: Final = 60_000
+DAY: Final = 24 * 60 * MINUTE
+KINDS: Final = (Arrived, Queued, Ended, Reopened)
+NAMES: Final = ("call_center/regular/line", "branch/001/teller")
+
+# (which interaction, which event, minutes since the one before, minutes that the partition stands still afterwards)
+steps = st.tuples(st.integers(0, 5), st.sampled_from(KINDS), st.integers(0, 150), st.sampled_from((0, 0, 0, 5, 1_000)))
+
+
+class Source:
+    """Folds events in offset order; a question is answered with: no earlier life."""
+
+    def __init__(self) -> None:
+        self.shard = Shard(CATALOG, 0)
+        self.shard.output.writing = True
+
+    def send(self, number: int, kind: type[InteractionEvent], time: int) -> None:
+        name = NAMES[number % len(NAMES)]
+        kind = Arrived if kind is Queued and name.startswith("branch") else kind
+        fields = {"outcome": Outcome.COMPLETED} if kind is Ended else {}
+        event = kind(interaction=str(number), touch_point=name, time=time, **fields)  # type: ignore[arg-type]  # of any kind
+        offset = self.shard.position
+        touch_point = CATALOG.resolve(name, time)
+        record = Decoded(offset, time, time, str(number), str(offset), offset, event, touch_point)
+        while True:
+            try:
+                return self.shard.fold(record, None)
+            except LookupNeeded as needed:
+                self.shard.answer(dict.fromkeys(needed.ids, False))
+
+    def stand(self, minutes: int) -> None:
+        self.shard.answer(dict.fromkeys(self.shard.questions(minutes * MINUTE), False))
+        self.shard.write_due(minutes * MINUTE)
+
+
+def looked_through(shard: Shard) -> Counter[str]:
+    def is_open(held: Interaction) -> bool:
+        return held.lasts and held.idle_rank != RANK_TIMED_OUT and held.touch_point is not None
+
+    return Counter(held.touch_point.name for held in shard.held.values() if is_open(held) and held.touch_point)
+
+
+@given(st.lists(steps, max_size=30))
+def test_the_open_ones_are_those_that_a_look_through_all_finds(story: list[tuple[int, type, int, int]]) -> None:
+    source, time = Source(), START
+    for number, kind, minutes, stands in story:
+        time += minutes * MINUTE
+        source.send(number, kind, time)
+        source.stand(stands)
+        counted = {held.open_at: count for held, count in source.shard.output.still_open.oldest()}
+        assert counted == looked_through(source.shard)
+
+
+@given(st.lists(steps, max_size=30))
+def test_each_interaction_is_handed_over_for_counting_once_with_its_first_end(
+    story: list[tuple[int, type, int, int]],
+) -> None:
+    source, time = Source(), START
+    lives: Counter[tuple[str, int]] = Counter()
+    ended: set[tuple[str, int]] = set()
+    for number, kind, minutes, stands in story:
+        time += minutes * MINUTE
+        source.send(number, kind, time)
+        source.stand(stands)
+        rows, _ = source.shard.output.take()
+        ended |= {(row.interaction, row.first_offset) for row in rows if row.state is not State.OPEN}
+        lives.update((row.interaction, row.first_offset) for row in source.shard.output.take_ended())
+    assert lives == Counter(ended)
+
+
+def test_the_oldest_is_the_one_that_came_first() -> None:
+    source = Source()
+    for number in (0, 2, 4):
+        source.send(number, Arrived, START + number * MINUTE)
+    source.send(0, Ended, START + 5 * MINUTE)
+    assert [(held.id, count) for held, count in source.shard.output.still_open.oldest()] == [("2", 2)]
+
+
+def test_what_ended_before_a_rebuild_is_not_counted_again_when_it_is_corrected() -> None:
+    source = Source()
+    source.shard.output.writing = False
+    source.send(0, Arrived, START)
+    source.send(0, Ended, START + MINUTE)
+    source.send(2, Arrived, START + MINUTE)
+    source.shard.output.go_live()
+    source.send(0, Queued, START + 2 * MINUTE)
+    source.send(2, Ended, START + 2 * MINUTE)
+    source.stand(0)
+    assert [row.interaction for row in source.shard.output.take()[0]] == ["0", "2"]
+    assert [row.interaction for row in source.shard.output.take_ended()] == ["2"]
