@@ -14,13 +14,14 @@ from pipeline.core.balance import Balance, Life, LifeKey, lives_of, missing_rows
 from pipeline.core.catalog import Catalog
 from pipeline.core.interaction import Interaction
 from pipeline.core.shard import Shard
+from pipeline.errors import TopicError
 from pipeline.settings import Settings
 from pipeline.sink.balance import PartitionTables, write_audited
 from pipeline.sink.clickhouse import ClickHouse
 from pipeline.sink.rows import LogPartition
 from pipeline.stream.decode import Decoder
 from pipeline.stream.folding import Folding
-from pipeline.stream.kafka_client import Committed, LogReader, hand_out_parsed_records, partition_of, read_commits
+from pipeline.stream.kafka_client import Committed, LogReader, partition_of, read_commits
 from pipeline.stream.log_topic import read_log
 from pipeline.stream.place import Log, Place, find_place, refuse_other_settings
 from pipeline.stream.rebuild import rebuild
@@ -63,6 +64,11 @@ class _Auditor(Struct):
         place = await find_place(
             self.reader, self.log, partition, committed, epoch=self.settings.epoch, horizon=self.catalog.horizon()
         )
+        if place.metadata is None:
+            raise TopicError(
+                f"the commit of group {self.settings.group} on {self.log.topic}/{partition} is not a worker's: what was"
+                " held there is unknown. Let a worker of this group commit once, then audit again"
+            )
         up_to = committed.position
         start = min(first_kept, up_to)
         lives = await self._held(partition, place) if place.position == up_to else {}
@@ -140,7 +146,6 @@ async def audit(settings: Settings, catalog: Catalog, clickhouse: ClickHouse, wa
 
     Raises KafkaError, ClickHouseError or ConfigError; `watch` hears of progress.
     """
-    hand_out_parsed_records()
     log = await read_log(settings, catalog)
     brokers = settings.kafka_address()
     commits = await read_commits(brokers, settings.group, log.topic)

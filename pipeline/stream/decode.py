@@ -19,9 +19,12 @@ from pipeline.stream.identify import EventType, Identifier, is_text, malformed
 JSON: Final = envelope.JSON.encode()
 STRUCTURED: Final = b"application/cloudevents"
 STRUCTURED_JSON: Final = envelope.STRUCTURED_JSON.encode()
+# Whoever parses records puts this last when a header's name was no UTF-8. As a content type it costs others nothing.
+NAMES_MADE_PRINTABLE: Final = ("content-type", STRUCTURED + b"; a header's name was made printable")
 ATTRIBUTES: Final = ("specversion", "type", "source", "id", "dataschema")
 
 NO_VALUE: Final = malformed("the record has no value")
+NO_TEXT_NAME: Final = malformed("a header's name is not UTF-8")
 FOREIGN_FORMAT: Final = malformed(f"of the structured formats only {envelope.STRUCTURED_JSON} is read")
 NO_ENVELOPE: Final = malformed("the value is no CloudEvents envelope: expected an object")
 NO_STRING: Final = malformed("a CloudEvents attribute is no string")
@@ -62,7 +65,7 @@ class Record(Protocol):
 
     @property
     def headers(self) -> Iterable[tuple[str, bytes | None]]:
-        """The CloudEvents attributes in binary mode."""
+        """The CloudEvents attributes in binary mode; `NAMES_MADE_PRINTABLE` last if a name was no UTF-8."""
 
 
 class Decoder:
@@ -123,7 +126,7 @@ class Decoder:
 
     def _read_structured(self, content_type: bytes, value: bytes) -> Read | Reject:
         if content_type.partition(b";")[0].strip().lower() != STRUCTURED_JSON:
-            return FOREIGN_FORMAT
+            return NO_TEXT_NAME if content_type is NAMES_MADE_PRINTABLE[1] else FOREIGN_FORMAT
         cloud_event = _parse(value)
         if isinstance(cloud_event, Reject):
             return cloud_event

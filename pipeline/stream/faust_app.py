@@ -19,7 +19,6 @@ from pipeline.core.catalog import Catalog
 from pipeline.core.tally import Tally
 from pipeline.errors import KafkaUnavailableError
 from pipeline.settings import Settings
-from pipeline.stream.kafka_client import hand_out_parsed_records
 from pipeline.stream.log_topic import read_log, refuse_changed_log
 from pipeline.stream.watchdog import Watchdog
 from pipeline.stream.worker import Worker
@@ -61,7 +60,6 @@ class LogService(Service):
     async def _work(self) -> None:
         """Connect, work, and end the process, whatever the reason."""
         try:
-            hand_out_parsed_records()
             kafka_log = await read_log(self._settings, self._catalog)
             worker = Worker(
                 self._settings, self._catalog, kafka_log, crashed=self._fail, progress=self._watchdog.progress
@@ -69,7 +67,7 @@ class LogService(Service):
             self._worker = worker
             await worker.start()
             gc.freeze()
-            gc.set_threshold(YOUNG_OBJECTS)
+            gc.disable()
             self._watchdog.start(lambda: worker.has_work)
             checks = asyncio.create_task(self._check_log(worker))
             try:

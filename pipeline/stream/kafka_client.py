@@ -1,6 +1,7 @@
 """Everything that knows the Kafka client: read the log as a member of the group or beside it, commit, send rejects.
 
-Another client would replace this file alone. Partitions are numbers here, since a worker reads one log.
+Another client would replace this file and `parsed_records.py`, where the client's own parsing is put right.
+Partitions are numbers here, since a worker reads one log.
 """
 
 import logging
@@ -10,7 +11,6 @@ from typing import Any, Final, NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.consumer import fetcher
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, MessageSizeTooLargeError
 from aiokafka.errors import KafkaError as ClientError
@@ -21,6 +21,7 @@ from msgspec import Struct
 from pipeline.errors import KafkaError, KafkaUnavailableError
 from pipeline.settings import Settings
 from pipeline.stream.decode import Record
+from pipeline.stream.parsed_records import hand_out_parsed_records
 
 log = logging.getLogger(__name__)
 
@@ -31,15 +32,6 @@ READER_FETCH_WAIT_MS: Final = 50
 
 Batch = Mapping[int, Sequence[Record]]
 PartitionsChanged = Callable[[set[int]], Awaitable[None]]
-
-
-def hand_out_parsed_records() -> None:
-    """Let consumers give the parser's own records instead of building a `ConsumerRecord` of each.
-
-    The one private name of the client that we use: it pays with a third of the worker's CPU (tests/bench), and
-    tests/integration/test_kafka_client.py fails when it is gone or means something else.
-    """
-    fetcher.PartitionRecords._consumer_record = lambda _self, _tp, record: record  # noqa: SLF001
 
 
 class Message(NamedTuple):
@@ -75,6 +67,7 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
     ) -> None:
         self._topic = topic
         self._revoked, self._assigned, self._crashed = revoked, assigned, crashed
+        hand_out_parsed_records()
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka_address().split(","),
             group_id=settings.group,
@@ -103,7 +96,10 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         await self._consumer.stop()
 
     async def fetch(self, wait_seconds: float, max_records: int) -> Batch:
-        """The next records of partitions that are not held back; empty after `wait_seconds` without any."""
+        """The next records of partitions that are not held back; empty after `wait_seconds` without any.
+
+        Raises `KafkaError` when the log is damaged.
+        """
         batch = await self._consumer.getmany(timeout_ms=int(wait_seconds * 1000), max_records=max_records)
         return {partition.partition: records for partition, records in batch.items()}
 
@@ -180,6 +176,7 @@ class LogReader:
 
     def __init__(self, brokers: str, topic: str) -> None:
         self._topic = topic
+        hand_out_parsed_records()
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=brokers.split(","),
             enable_auto_commit=False,
@@ -201,7 +198,10 @@ class LogReader:
         await self._consumer.stop()
 
     async def read(self, partition: int, start: int, stop: int) -> AsyncIterator[Sequence[Record]]:
-        """Records with start <= offset < stop, in order, in batches. Ends early only if the log does."""
+        """Records with start <= offset < stop, in order, in batches. Ends early only if the log does.
+
+        Raises `KafkaError` when the log is damaged.
+        """
         topic_partition = TopicPartition(self._topic, partition)
         self._consumer.assign([topic_partition])
         self._consumer.seek(topic_partition, start)

@@ -4,7 +4,7 @@ from typing import Final
 
 from pipeline.core.record import Rejection
 from pipeline.sink.rows import LogPartition, RejectRow, payload_hash
-from pipeline.stream.decode import Record
+from pipeline.stream.decode import NAMES_MADE_PRINTABLE, Record
 from pipeline.stream.kafka_client import Message
 
 ROOM_BYTES: Final = 64 * 1024  # what the topic of rejects allows beyond the inputs' limit, for the headers below
@@ -32,7 +32,8 @@ def reject_message(row: RejectRow, record: Record | None) -> Message:
 
     A row that ClickHouse refused stands for several records: its message has no value, only their place.
     """
-    headers = [(name, value or b"") for name, value in record.headers] if record is not None else []
+    origins = record.headers if record is not None else ()
+    headers = [(one[0], one[1] or b"") for one in origins if one is not NAMES_MADE_PRINTABLE]
     headers += [
         ("reject_reason", row.reason.encode()),
         ("reject_detail", row.detail.encode()),

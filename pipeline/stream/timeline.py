@@ -14,7 +14,7 @@ from pipeline.core.events import RANKS, Event
 from pipeline.core.record import Decoded, Reject
 from pipeline.settings import Settings
 from pipeline.stream.decode import Decoder, Record
-from pipeline.stream.kafka_client import LogReader, hand_out_parsed_records, partition_of, read_commits
+from pipeline.stream.kafka_client import LogReader, partition_of, read_commits
 from pipeline.stream.log_topic import read_log
 
 TRACEPARENT: Final = "traceparent"
@@ -133,7 +133,6 @@ async def read_timeline(
     settings: Settings, catalog: Catalog, wanted: Wanted, watch: Callable[[int, int], None]
 ) -> Timeline:
     """The records behind a row, as far as the log still has them. Raises KafkaError; `watch` hears of progress."""
-    hand_out_parsed_records()
     log = await read_log(settings, catalog)
     if log.topic_id != wanted.topic_id:
         return Timeline((), f"the events are gone: {log.topic} was made anew since")

@@ -3,7 +3,7 @@
     fetch a batch -> decode -> fold, shard by shard -> write what is due -> insert -> commit
 
 One event loop reads and folds, one thread inserts. `folding.py` decodes and folds, `writer.py` makes durable and
-commits, `partitions.py` follows rebalances, `kafka_client.py` is the only place that knows the client.
+commits, `partitions.py` follows rebalances, only `kafka_client.py` and `parsed_records.py` know the client.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from pipeline.core.interaction import Standing
 from pipeline.core.scored import RANK_TIMED_OUT
 from pipeline.core.shard import LookupNeeded
 from pipeline.core.tally import Tally
+from pipeline.errors import RejectShareError
 from pipeline.settings import Settings
 from pipeline.sink.block import Block
 from pipeline.sink.rows import LogPartition
@@ -162,6 +163,9 @@ class Worker:
                 except LookupNeeded as needed:
                     await self._flush()  # a look-up must see all rows written so far
                     await self._look_up(folding, needed.ids)
+                except RejectShareError:
+                    await self._flush(commit=False)  # for the operator to look at; a restart stops here again
+                    raise
             self._progress()
 
     async def _write_what_is_due(self) -> None:
@@ -180,14 +184,16 @@ class Worker:
                 await self._look_up(folding, ids)
         self._send_off()
 
-    async def _flush(self) -> None:
+    async def _flush(self, *, commit: bool = True) -> None:
         """Make everything folded so far durable. Raises `GivenUpError` if that was given up."""
         await self._landed()
-        self._send_off()
+        self._send_off(commit=commit)
         await self._landed()
 
-    def _send_off(self, stood_milliseconds: int | None = None) -> None:
+    def _send_off(self, stood_milliseconds: int | None = None, *, commit: bool = True) -> None:
         cut = self._cut(stood_milliseconds)
+        if not commit:
+            cut.positions = {}
         self._last_cut = time.monotonic()
         if len(cut.block) or cut.positions:
             self._in_flight = asyncio.create_task(self._writer.write(cut))

@@ -27,7 +27,7 @@ from pipeline.sink.clickhouse import connect
 from pipeline.sink.rows import SCORE_COLUMNS, SCORES, LogPartition, Pseudonyms, score_columns
 from pipeline.stream.decode import Decoder, Record
 from pipeline.stream.faust_app import YOUNG_OBJECTS
-from pipeline.stream.kafka_client import LogReader, hand_out_parsed_records, partition_of
+from pipeline.stream.kafka_client import LogReader, partition_of
 from tests.recorded_calls import data_file
 
 LIMIT_MICROSECONDS: Final = 15.0
@@ -102,7 +102,6 @@ def fold(decoded: dict[int, list[Decoded]], catalog: Catalog, *, writing: bool) 
 
 def measure_steps(settings: Settings) -> Iterable[tuple[str, float, int]]:
     """(step, microseconds per event, events)."""
-    hand_out_parsed_records()
     catalog = load_catalog(settings.schemas_dir)
     log, fetched = asyncio.run(read_log(settings))
     count = sum(map(len, log.values()))
