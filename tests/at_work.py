@@ -280,3 +280,13 @@ def _assert_versions_agree(rough: Corner, calm: Corner) -> None:
         assert found == [], "one version, two contents"
     finally:
         client.disconnect()
+
+
+def forget(corner: Corner) -> None:
+    """Remove log and tables."""
+    admin = KafkaAdminClient(bootstrap_servers=corner.stack.kafka)
+    admin.delete_topics([topic for topic in admin.list_topics() if topic.startswith(f"{corner.prefix}.")])
+    admin.close()
+    client = corner.stack.client()
+    client.execute(f"DROP DATABASE IF EXISTS `{corner.database}`")
+    client.disconnect()

@@ -19,8 +19,8 @@ from tests.at_work import (
     wait_until,
 )
 from tests.faults.services import frozen, process_id
-from tests.faults.traffic import send, sending, unruly
 from tests.integration.conftest import RunningStack
+from tests.traffic import send, sending, unruly
 
 pytestmark = pytest.mark.timeout(180)
 SETTINGS = {"PARTITIONS": "4", "REJECT_SHARE_LIMIT": "0.9", **NIMBLE}
