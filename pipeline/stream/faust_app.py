@@ -67,7 +67,7 @@ class LogService(Service):
             self._worker = worker
             await worker.start()
             gc.freeze()
-            gc.disable()
+            gc.set_threshold(YOUNG_OBJECTS)
             self._watchdog.start(lambda: worker.has_work)
             checks = asyncio.create_task(self._check_log(worker))
             try:
