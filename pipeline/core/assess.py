@@ -25,15 +25,12 @@ def assess(
     assert opened_at is not None  # noqa: S101  # as above
     facts = held.facts
     facts.sort()
-    as_of = opened_at + (held.windows.provisional_after << step) if state is State.OPEN else None
-    end = customer_end(held, state) if as_of is None else as_of
-    outcome = {State.ENDED: held.ending_outcome, State.TIMED_OUT: Outcome.TIMED_OUT, State.OPEN: None}[state]
+    end, as_of, outcome, rank = standing_of(held, state, step, opened_at)
     emits = touch_point.emits if held.opened else NOTHING
     passage = derive(facts, emits, touch_point.channel.waits_from, end, outcome, as_of)
     around = conditions.read(touch_point, opened_at, passage.started_at, passage.served_at, end)
-    if around is not None:
+    if around.signals:
         passage.signals.update(around.signals)
-    rank = {State.ENDED: RANK_ENDED, State.TIMED_OUT: RANK_TIMED_OUT, State.OPEN: step + 1}[state]
     scored = ScoredInteraction(
         interaction=held.id,
         touch_point=touch_point,
@@ -43,13 +40,25 @@ def assess(
         state=state,
         partial=not held.opened,
         opened_at=opened_at,
-        active_conditions=around.active if around is not None else (),
+        active_conditions=around.active,
         events=held.events,
         duplicates=held.duplicates,
         first_offset=held.first_offset,
-        version=row_version(epoch, held.records, rank, around.records if around is not None else 0),
+        version=row_version(epoch, held.events + held.duplicates, rank, around.records),
     )
-    return scored, around.misses if around is not None else ()
+    return scored, around.misses
+
+
+def standing_of(
+    held: Interaction, state: State, step: int, opened_at: int
+) -> tuple[int, int | None, Outcome | None, int]:
+    """End of customer time, the time as of which an open one is read, outcome, and the rank of the state."""
+    if state is State.ENDED:
+        return customer_end(held, state), None, held.ending_outcome, RANK_ENDED
+    if state is State.TIMED_OUT:
+        return customer_end(held, state), None, Outcome.TIMED_OUT, RANK_TIMED_OUT
+    as_of = opened_at + (held.windows.provisional_after << step)
+    return as_of, as_of, None, step + 1
 
 
 def customer_end(held: Interaction, state: State) -> int:

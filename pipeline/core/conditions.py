@@ -62,6 +62,9 @@ class Circumstances(Struct, frozen=True, gc=False):
     misses: Misses
 
 
+NONE_REPORTED: Final = Circumstances({}, (), 0, ())
+
+
 class Samples:
     """The values of one subject and kind in order of time."""
 
@@ -135,11 +138,11 @@ class Conditions:
 
     def read(
         self, touch_point: TouchPoint, opened_at: int, started_at: int, served_at: int | None, end: int
-    ) -> Circumstances | None:
-        """What the conditions say of a passage; None where nobody reports any for this touch-point."""
+    ) -> Circumstances:
+        """What the conditions say of a passage."""
+        if self._by_subject.keys().isdisjoint(self.subjects_of(touch_point)):
+            return NONE_REPORTED
         present = sorted(subject for subject in self.subjects_of(touch_point) if subject in self._by_subject)
-        if not present:
-            return None
         active: list[str] = []
         records = 0
         for subject in present:

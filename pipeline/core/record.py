@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from pipeline.core.catalog import TouchPoint
 from pipeline.core.events import Event, RejectReason
+from pipeline.core.side_events import SideEvent
 
 
 class Decoded(Struct, gc=False):
@@ -25,6 +26,16 @@ class Decoded(Struct, gc=False):
     digest: int
     event: Event
     touch_point: TouchPoint | None
+    unknown_fields: bool = False
+
+
+class DecodedSide(Struct, gc=False):
+    """An event from beside the log, known by its source and id. `time` is its own in epoch ms, as in `event`."""
+
+    time: int
+    source: str
+    event_id: str
+    event: SideEvent
     unknown_fields: bool = False
 
 

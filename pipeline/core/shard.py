@@ -60,7 +60,6 @@ class Shard:
     def skip(self, offset: int, reject: Reject, origin: object) -> None:
         """Pass a record that could not be decoded: it takes its place, and never moves the clock."""
         self.position = offset + 1
-        self.output.tally.consumed += 1
         self.output.reject(offset, origin, reject.reason, reject.detail)
 
     def fold(self, record: Decoded, origin: object) -> None:
@@ -75,7 +74,6 @@ class Shard:
             self._settle_due(clock)
         clock_before, self.clock = self.clock, clock
         self.position = record.offset + 1
-        self.output.tally.consumed += 1
         held = self.held.get(record.interaction)
         if held is None:
             if record.time < clock - self._horizon:

@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 from msgspec import Struct
 
 from pipeline.core import vocabulary
+from pipeline.core.events import TYPE_PREFIX
 from pipeline.core.vocabulary import Measure
 
 CONDITION_KEY_SEPARATOR: Final = "/"
@@ -75,3 +76,8 @@ SIDE_EVENTS: Final[dict[str, type[SideEvent]]] = {
     "feedback": Feedback,
     "outcomes": CustomerOutcome,
 }
+
+
+def side_type_name(event_class: type[SideEvent]) -> str:
+    """The `ce_type` of an event beside the log: `touchpoint.<kind>.v1`."""
+    return f"{TYPE_PREFIX}{event_class.kind_name}.v1"

@@ -11,13 +11,17 @@ class Tally:
     """Counts since a worker took up its work. A record that is rejected after all moves from one count to another."""
 
     def __init__(self) -> None:
-        self.consumed = self.applied = self.duplicates = self.ended = self.unknown_fields = 0
+        self.applied = self.duplicates = self.ended = self.unknown_fields = 0
         self.rejected: Counter[RejectReason] = Counter()
         self.join_misses: Counter[tuple[str, str]] = Counter()  # (kind of condition, cause)
 
+    @property
+    def consumed(self) -> int:
+        """All records so far, whatever became of them."""
+        return self.applied + self.duplicates + self.rejected.total()
+
     def add(self, other: "Tally") -> None:
         """Take over the counts of another shard."""
-        self.consumed += other.consumed
         self.applied += other.applied
         self.duplicates += other.duplicates
         self.ended += other.ended

@@ -5,7 +5,7 @@ Time is in minutes where a name says so, else in epoch milliseconds. Everything 
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -166,7 +166,7 @@ def as_event(record: Sent, name: str) -> Event:
 class World:
     """A log with a catalog, and the tables that a run fills."""
 
-    def __init__(self, log: list[Sent], catalog: Catalog, conditions: list[ConditionRecord]) -> None:
+    def __init__(self, log: list[Sent], catalog: Catalog, conditions: Sequence[ConditionRecord] = ()) -> None:
         self.log = log
         self.conditions = conditions
         self.catalog = catalog
