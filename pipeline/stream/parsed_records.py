@@ -33,19 +33,40 @@ class FetchedBytes(MemoryRecords):  # type: ignore[misc]  # aiokafka is untyped
         self.data = data
 
 
-class ParsedRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is untyped
+class ParsedRecords:
     """The records of a fetch: the parser's own, instead of a `ConsumerRecord` built of each.
 
     That pays with a third of the worker's CPU (tests/bench). The client's parser stops for ever at a header name that
     is not UTF-8; here such a record comes with its names made printable and a last header that tells decoding so.
     """
 
-    _records: Any
-    _records_iterator: Iterator[Record]
+    def __init__(self, *fetched: Any) -> None:  # noqa: ANN401  # as the client's own class
+        self._reading = _Reading(*fetched)
+        self._records = self._reading.hand_over()
 
     def __iter__(self) -> Iterator[Record]:
         # The client would ask this generator through one more call for every record.
-        return self._records_iterator
+        return self._records
+
+    def __next__(self) -> Record:
+        return next(self._records)
+
+    @property
+    def next_fetch_offset(self) -> int:
+        """Where to fetch from next."""
+        offset: int = self._reading.next_fetch_offset
+        return offset
+
+
+class _Reading(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is untyped
+    _records: Any
+    _records_iterator: Any
+
+    def hand_over(self) -> Iterator[Record]:
+        """The records. If this held them, too, a fetch that is dropped half read would keep its memory for long."""
+        records: Iterator[Record] = self._records_iterator
+        self._records_iterator = None
+        return records
 
     def _unpack_records(self) -> Iterator[Record]:
         with suppress(Exception):  # whatever it is, the second reading copes with it or raises it again

@@ -1,5 +1,7 @@
 """Whatever a producer named its headers, every record of a fetch comes out once, in order, with its bytes."""
 
+import gc
+import weakref
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
@@ -104,6 +106,19 @@ def test_every_record_bears_the_time_stamp_of_its_batch_if_the_log_stamps_it(sec
     data = batch([GOOD, second, GOOD], stamp=500)
     assert [one.timestamp for one in parsed(data)] == [500, 501, 502]
     assert [one.timestamp for one in parsed(stamped(data, 1_000_000))] == [1_000_000] * 3
+
+
+@pytest.mark.parametrize("read", [0, 1, 2])
+def test_what_is_dropped_half_read_frees_its_memory_at_once(read: int) -> None:
+    found = parsed(batch([GOOD, GOOD]))
+    reading = weakref.ref(found._reading)  # noqa: SLF001 - what holds the bytes
+    gc.disable()
+    try:
+        assert len(list(islice(found, read))) == read
+        del found
+        assert reading() is None
+    finally:
+        gc.enable()
 
 
 def test_what_was_aborted_is_not_handed_out_also_after_a_damaged_record() -> None:
