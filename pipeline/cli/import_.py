@@ -36,7 +36,7 @@ def import_file(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Send the events of a recorded file to the log, in the order of their time.
 
-    Importing a file twice does no harm: the worker counts the second time as duplicates.
+    Importing a file twice changes no score: the worker counts the second time as duplicates or `late`.
     """
     from pipeline.source.mapping_file import read_mapping
     from pipeline.source.pace import Pace, parse_speed
