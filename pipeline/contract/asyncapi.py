@@ -8,8 +8,8 @@ from typing import Any, Final
 from pipeline.contract.examples import channel_of
 from pipeline.contract.json_schema import schemas
 from pipeline.core import envelope
-from pipeline.core.events import CHANNEL_TYPES, OPERATION_TYPE, TYPE_PREFIX, TYPES, Operation, RejectReason, type_name
-from pipeline.core.side_events import SIDE_EVENTS
+from pipeline.core.events import CHANNEL_TYPES, OPERATION_TYPE, TYPES, Operation, RejectReason, type_name
+from pipeline.core.side_events import SIDE_EVENTS, side_type_name
 
 Node = dict[str, Any]
 
@@ -100,7 +100,7 @@ def _messages() -> dict[str, tuple[str, Node]]:
     found[Operation.kind] = "events", _message("events", OPERATION_TYPE, Operation.kind, operation)
     for topic, event_class in SIDE_EVENTS.items():
         kind = event_class.kind_name
-        found[kind] = topic, _message(topic, f"{TYPE_PREFIX}{kind}.v1", kind, known[kind])
+        found[kind] = topic, _message(topic, side_type_name(event_class), kind, known[kind])
     found["rejected"] = (
         "rejected",
         {

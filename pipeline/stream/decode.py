@@ -1,11 +1,12 @@
 """Decodes a record of the log into an event in its place, or says why it cannot be used.
 
-Owns both CloudEvents modes and every reject that needs nothing but the record and the catalog; must not know the
-Kafka client, nor what became of earlier records. Nothing that a producer can write makes it raise.
+Owns both CloudEvents modes, for events beside the log too, and every reject that needs nothing but the record and the
+catalog; must not know the Kafka client, nor what became of earlier records. Nothing that a producer can write makes it
+raise.
 """
 
-from collections.abc import Callable, Container, Iterable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Container, Iterable
+from typing import Any, Final, Generic, Protocol
 
 import msgspec
 import orjson
@@ -14,7 +15,7 @@ from pipeline.core import envelope
 from pipeline.core.catalog import Catalog, TouchPoint
 from pipeline.core.events import MAX_MILLISECONDS, Event, InteractionEvent, RejectReason, milliseconds
 from pipeline.core.record import Decoded, Reject
-from pipeline.stream.identify import EventType, Identifier, is_text, malformed
+from pipeline.stream.identify import E, EventType, Identifier, event_type_of, is_text, malformed
 
 JSON: Final = envelope.JSON.encode()
 STRUCTURED: Final = b"application/cloudevents"
@@ -36,12 +37,13 @@ FOREIGN_PARTITION: Final = Reject(
     "the key belongs to another partition: make the producer's `partitioner` and the setting `partitioner` agree"
     " (librdkafka clients default to CRC32, Java clients and aiokafka to murmur2)",
 )
+OUTSIDE: Final = Reject(RejectReason.SCHEMA, "$.time: outside the years 1970 to 2255")
 NO_TOUCH_POINT: Final = Reject(RejectReason.UNKNOWN_TOUCH_POINT, "$.touch_point: not in the catalog")
 FOREIGN_CHANNEL: Final = Reject(RejectReason.UNKNOWN_TOUCH_POINT, "$.touch_point: of another channel than `type` says")
 NO_CHANNEL: Final = Reject(RejectReason.UNKNOWN_TYPE, "the catalog has no such channel, or the channel no such type")
 
 # What decoding a value yields: type, identity, event, whether fields were dropped.
-Read = tuple[EventType, str, Event, bool]
+Read = tuple[EventType[E], str, E, bool]
 
 
 class Record(Protocol):
@@ -68,32 +70,16 @@ class Record(Protocol):
         """The CloudEvents attributes in binary mode; `NAMES_MADE_PRINTABLE` last if a name was no UTF-8."""
 
 
-class Decoder:
-    """Decodes the records of one log.
+class EventReader(Generic[E]):
+    """Reads what a record says, in both modes. Values longer than `max_record_bytes` are rejected unread."""
 
-    `partition_of` tells to which partition a key belongs. Values longer than `max_record_bytes`, and events more than
-    `max_ahead_ms` ahead of their record's time stamp, are rejected.
-    """
-
-    def __init__(
-        self, catalog: Catalog, partition_of: Callable[[bytes], int], max_record_bytes: int, max_ahead_ms: int
-    ) -> None:
-        self._catalog = catalog
-        self._partition_of = partition_of
+    def __init__(self, recognise: Callable[[str], EventType[E] | None], max_record_bytes: int) -> None:
         self._max_record_bytes = max_record_bytes
-        self._max_ahead_ms = max_ahead_ms
         self._too_large = Reject(RejectReason.TOO_LARGE, f"the value is longer than {max_record_bytes} bytes")
-        self._bad_time = Reject(
-            RejectReason.BAD_TIME, f"$.time: more than {max_ahead_ms / 1000:g} s ahead of the record's time stamp"
-        )
-        self._identify = Identifier().identify
+        self._identify = Identifier(recognise).identify
 
-    def decode(self, record: Record, shard_partition: int, clock: int, held: Container[str]) -> Decoded | Reject:
-        """Decode one record that stood in `shard_partition`; never raises.
-
-        `clock` is the shard's before this record; the catalog is read at the clock after it. `held` holds the ids of
-        the interactions known to belong to the shard: their keys are not checked against the partition again.
-        """
+    def read(self, record: Record) -> Read[E] | Reject:
+        """Type, identity and data of a record, or why it cannot be used; never raises."""
         value = record.value
         if value is None:
             return NO_VALUE
@@ -101,15 +87,8 @@ class Decoder:
             return self._too_large
         headers = dict(record.headers)
         content_type = headers.get("content-type")
-        if content_type is None or content_type == JSON or not content_type.startswith(STRUCTURED):
-            read = self._read_binary(headers, value)
-        else:
-            read = self._read_structured(content_type, value)
-        if isinstance(read, Reject):
-            return read
-        return self._place(record, read, shard_partition, clock, held)
-
-    def _read_binary(self, headers: Mapping[str, bytes | None], value: bytes) -> Read | Reject:
+        if content_type is not None and content_type != JSON and content_type.startswith(STRUCTURED):
+            return self._read_structured(content_type, value)
         get = headers.get
         identified = self._identify(
             get("ce_specversion"), get("ce_type"), get("ce_source"), get("ce_id"), get("ce_dataschema")
@@ -120,11 +99,9 @@ class Decoder:
         try:
             return event_type, identity, event_type.decoder.decode(value), False
         except ValueError:  # an unknown field, or something is wrong: the slow way tells which
-            pass
-        data = _parse(value)
-        return data if isinstance(data, Reject) else _convert(event_type, identity, data, "$")
+            return _read_slowly(event_type, identity, value)
 
-    def _read_structured(self, content_type: bytes, value: bytes) -> Read | Reject:
+    def _read_structured(self, content_type: bytes, value: bytes) -> Read[E] | Reject:
         if content_type.partition(b";")[0].strip().lower() != STRUCTURED_JSON:
             return NO_TEXT_NAME if content_type is NAMES_MADE_PRINTABLE[1] else FOREIGN_FORMAT
         cloud_event = _parse(value)
@@ -140,8 +117,36 @@ class Decoder:
             return identified
         return _convert(*identified, cloud_event.get("data"), "$.data")
 
+
+class Decoder:
+    """Decodes the records of one log.
+
+    `partition_of` tells to which partition a key belongs. Values longer than `max_record_bytes`, and events more than
+    `max_ahead_ms` ahead of their record's time stamp, are rejected.
+    """
+
+    def __init__(
+        self, catalog: Catalog, partition_of: Callable[[bytes], int], max_record_bytes: int, max_ahead_ms: int
+    ) -> None:
+        self._catalog = catalog
+        self._partition_of = partition_of
+        self._max_ahead_ms = max_ahead_ms
+        self._bad_time = too_far_ahead(max_ahead_ms)
+        self._read = EventReader(event_type_of, max_record_bytes).read
+
+    def decode(self, record: Record, shard_partition: int, clock: int, held: Container[str]) -> Decoded | Reject:
+        """Decode one record that stood in `shard_partition`; never raises.
+
+        `clock` is the shard's before this record; the catalog is read at the clock after it. `held` holds the ids of
+        the interactions known to belong to the shard: their keys are not checked against the partition again.
+        """
+        read = self._read(record)
+        if isinstance(read, Reject):
+            return read
+        return self._place(record, read, shard_partition, clock, held)
+
     def _place(
-        self, record: Record, read: Read, shard_partition: int, clock: int, held: Container[str]
+        self, record: Record, read: Read[Event], shard_partition: int, clock: int, held: Container[str]
     ) -> Decoded | Reject:
         event_type, identity, event, unknown_fields = read
         stamp = record.timestamp
@@ -149,7 +154,7 @@ class Decoder:
         if type(time) is not int:
             time = event.time = milliseconds(time)
             if not 0 <= time <= MAX_MILLISECONDS:
-                return Reject(RejectReason.SCHEMA, "$.time: outside the years 1970 to 2255")
+                return OUTSIDE
         if time - stamp > self._max_ahead_ms:
             return self._bad_time
         interaction = event.interaction
@@ -174,7 +179,7 @@ class Decoder:
             return FOREIGN_KEY if is_text(key) else NO_TEXT_KEY
         return FOREIGN_PARTITION if self._partition_of(key) != shard_partition else None
 
-    def _touch_point(self, event_type: EventType, event: InteractionEvent, clock: int) -> TouchPoint | Reject:
+    def _touch_point(self, event_type: EventType[Event], event: InteractionEvent, clock: int) -> TouchPoint | Reject:
         touch_point = self._catalog.resolve(event.touch_point, clock)
         if touch_point is not None:
             channel = touch_point.channel
@@ -187,6 +192,13 @@ class Decoder:
         return NO_TOUCH_POINT if touch_point is None else FOREIGN_CHANNEL
 
 
+def too_far_ahead(max_ahead_ms: int) -> Reject:
+    """The reject of an event that claims to happen after its record was written."""
+    return Reject(
+        RejectReason.BAD_TIME, f"$.time: more than {max_ahead_ms / 1000:g} s ahead of the record's time stamp"
+    )
+
+
 def _parse(value: bytes) -> object:
     """The JSON in full: its depth and its text are checked also where no field looks at them."""
     try:
@@ -195,7 +207,12 @@ def _parse(value: bytes) -> object:
         return malformed(f"not JSON: {error.msg} (character {error.pos})")
 
 
-def _convert(event_type: EventType, identity: str, data: object, root: str) -> Read | Reject:
+def _read_slowly(event_type: EventType[E], identity: str, value: bytes) -> Read[E] | Reject:
+    data = _parse(value)
+    return data if isinstance(data, Reject) else _convert(event_type, identity, data, "$")
+
+
+def _convert(event_type: EventType[E], identity: str, data: object, root: str) -> Read[E] | Reject:
     """Read parsed data; fields that the type does not know are dropped."""
     unknown_fields = False
     if isinstance(data, dict) and not data.keys() <= event_type.fields:

@@ -5,15 +5,19 @@ usual record costs two look-ups; a producer that invents new ones endlessly cost
 """
 
 import re
+from collections.abc import Callable
 from functools import cache
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pipeline.core import envelope
 from pipeline.core.events import OPERATION_TYPE, TYPES, Event, Operation, RejectReason
 from pipeline.core.record import Reject
+from pipeline.core.side_events import SideEvent
+
+E = TypeVar("E", bound=Event | SideEvent)
 
 MAX_CACHED: Final = 4096
 SPEC_VERSION: Final = envelope.SPEC_VERSION.encode()
@@ -26,29 +30,30 @@ UNKNOWN_MODEL: Final = Reject(
 )
 
 
-class EventType(Struct, frozen=True, gc=False):
-    """One `type` and how to read its data. `channel` is None for operations."""
+class EventType(Struct, Generic[E], frozen=True, gc=False):
+    """One `type` and how to read its data. `channel` is None for operations and for events beside the log."""
 
     name: str
     channel: str | None
     kind: str
-    event_class: type[Event]
-    decoder: msgspec.json.Decoder[Event]
+    event_class: type[E]
+    decoder: msgspec.json.Decoder[E]
     fields: frozenset[str]
     schema: bytes
 
 
-class Identifier:
-    """Recognises types and sources; one per process is enough."""
+class Identifier(Generic[E]):
+    """Recognises types and sources; one per process and topic is enough. `recognise` tells a type by its name."""
 
-    def __init__(self) -> None:
-        self._types: dict[bytes | None, EventType] = {}
+    def __init__(self, recognise: Callable[[str], EventType[E] | None]) -> None:
+        self._recognise = recognise
+        self._types: dict[bytes | None, EventType[E]] = {}
         self._sources: dict[bytes | None, str] = {}
 
     def identify(
         self, specversion: bytes | None, ce_type: bytes | None, source: bytes | None, event_id: bytes | None,
         schema: bytes | None,
-    ) -> tuple[EventType, str] | Reject:  # fmt: skip
+    ) -> tuple[EventType[E], str] | Reject:  # fmt: skip
         """The type and the identity (source and id), or why the attributes cannot be used."""
         event_type = self._types.get(ce_type)
         prefix = self._sources.get(source)
@@ -68,7 +73,7 @@ class Identifier:
 
     def _learn(
         self, specversion: bytes | None, ce_type: bytes | None, source: bytes | None
-    ) -> tuple[EventType, str] | Reject:
+    ) -> tuple[EventType[E], str] | Reject:
         for name, value in (("specversion", specversion), ("type", ce_type), ("source", source)):
             if not value or len(value) > envelope.MAX_ATTRIBUTE_BYTES or not is_text(value):
                 return _unusable(name, value)
@@ -77,7 +82,7 @@ class Identifier:
         source_name = (source or b"").decode()
         if envelope.IDENTITY_SEPARATOR in source_name:
             return malformed("the CloudEvents attribute `source` holds a control character")
-        event_type = event_type_of((ce_type or b"").decode())
+        event_type = self._recognise((ce_type or b"").decode())
         if event_type is None:
             return UNKNOWN_TYPE
         if len(self._types) >= MAX_CACHED:
@@ -89,13 +94,20 @@ class Identifier:
         return event_type, prefix
 
 
-def event_type_of(name: str) -> EventType | None:
+def event_type_of(name: str) -> EventType[Event] | None:
     """The event type that a `type` attribute names; whether its channel exists is for the catalog to say."""
     if name == OPERATION_TYPE:
-        return EventType(name, None, *_reading(Operation))
+        return _of_kind(Operation)
     match = TYPE_PATTERN.fullmatch(name)
     event_class = TYPES.get(match[2]) if match else None
-    return EventType(name, match[1], *_reading(event_class)) if match and event_class else None
+    return structs.replace(_of_kind(event_class), name=name, channel=match[1]) if match and event_class else None
+
+
+def reading(name: str, kind: str, event_class: type[E]) -> EventType[E]:
+    """How to read the events of one class, under a name and without a channel."""
+    schema = envelope.schema_name(kind, event_class.schema_version).encode()
+    fields = frozenset(event_class.__struct_encode_fields__)
+    return EventType(name, None, kind, event_class, msgspec.json.Decoder(event_class), fields, schema)
 
 
 def malformed(detail: str) -> Reject:
@@ -113,13 +125,9 @@ def is_text(data: bytes) -> bool:
 
 
 @cache
-def _reading(
-    event_class: type[Event],
-) -> tuple[str, type[Event], msgspec.json.Decoder[Event], frozenset[str], bytes]:
+def _of_kind(event_class: type[Event]) -> EventType[Event]:
     """What all channels share of a kind."""
-    schema = envelope.schema_name(event_class.kind, event_class.schema_version).encode()
-    fields = frozenset(event_class.__struct_encode_fields__)
-    return event_class.kind, event_class, msgspec.json.Decoder(event_class), fields, schema
+    return reading(OPERATION_TYPE, event_class.kind, event_class)
 
 
 def _model(schema: bytes) -> int:

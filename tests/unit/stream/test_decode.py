@@ -7,7 +7,7 @@ from aiokafka import ConsumerRecord
 from pipeline.core.events import Arrived, Event, InteractionEvent, Operation, Queued, RejectReason
 from pipeline.core.record import Decoded, Reject
 from pipeline.source.encode import encode
-from pipeline.stream.identify import MAX_CACHED, Identifier
+from pipeline.stream.identify import MAX_CACHED, Identifier, event_type_of
 from tests.contract.records import (
     FUTURE_CHANGE,
     KINDS,
@@ -201,7 +201,7 @@ def test_the_partition_of_a_held_interaction_is_not_computed_again() -> None:
 
 
 def test_endlessly_many_types_and_sources_cost_no_memory() -> None:
-    identifier = Identifier()
+    identifier = Identifier(event_type_of)
     for number in range(2 * MAX_CACHED):
         name = str(number).encode()
         identifier.identify(b"1.0", b"touchpoint." + name + b".arrived.v1", name, b"1", None)
