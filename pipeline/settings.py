@@ -168,6 +168,16 @@ class Settings(BaseSettings):
         Doc("hours", "1 or more; at least two horizons"),
         Field(ge=1, description="Retention that `topics apply` gives the log."),
     ] = 168
+    metrics_port: Annotated[
+        Literal["off"] | Annotated[int, Field(ge=0, le=65_535)],
+        Doc("port", "0 to 65535, or off"),
+        Field(description="Where a worker serves /metrics, /live and /ready; 0 takes any free port, off serves none."),
+    ] = 9464
+    metrics_address: Annotated[
+        str,
+        Doc("address", "an address of this machine; 0.0.0.0 or :: for all"),
+        Field(min_length=1, description="Address that it listens on; whoever reaches it can read all metrics."),
+    ] = "127.0.0.1"
 
     @classmethod
     def settings_customise_sources(

@@ -19,6 +19,7 @@ from pipeline.settings import Settings, doc
 from pipeline.settings_table import default_text
 from pipeline.sink.rows import RejectRow
 from pipeline.stream.rejects import HEAD_BYTES, reject_message, shortened
+from pipeline.telemetry.definitions import METRICS
 from pipeline.topics import planned
 from tests.contract.records import kafka_record
 
@@ -166,3 +167,20 @@ def test_every_header_of_a_reject_is_listed_and_nothing_else() -> None:
     sent = {name for name, _ in (*message.headers, *shortened(row, message).headers) if name.startswith("reject_")}
     assert set(table("Rejected records")) == sent
     assert f"first {HEAD_BYTES:,} bytes" in section("Rejected records")
+
+
+def test_every_metric_is_listed_as_the_code_defines_it() -> None:
+    stated = {
+        metric.name: [metric.kind.value, ", ".join(f"`{label}`" for label in metric.labels) or "none", metric.meaning]
+        for metric in METRICS
+    }
+    listed = table("Metrics")
+    assert listed == stated
+    assert list(listed) == list(stated)
+
+
+def test_the_buckets_of_every_histogram_are_listed() -> None:
+    stated = {
+        metric.name: [", ".join(f"{bound:g}" for bound in metric.buckets)] for metric in METRICS if metric.buckets
+    }
+    assert table("Buckets", "###") == stated

@@ -1,0 +1,287 @@
+"""The facts that metrics tell, one method each, and their page for Prometheus.
+
+The only place that knows prometheus_client, which counts one value at a time: so values are added up by the block in
+`series.py` and handed over when somebody asks. Facts and questions may come from several threads.
+"""
+
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from itertools import product
+from typing import Final
+
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import Metric as Family
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from pipeline.core.catalog import ANY, Catalog, TouchPoint
+from pipeline.core.conditions import SIGNAL_OF
+from pipeline.core.events import Outcome, RejectReason
+from pipeline.core.scored import ScoredInteraction
+from pipeline.core.tally import Tally
+from pipeline.telemetry import definitions as the
+from pipeline.telemetry.definitions import Kind, Metric
+from pipeline.telemetry.series import Histogram, Labels, Series
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+MAX_TOUCH_POINTS: Final = 200  # patterns in the catalog fit endless names: all further ones are counted together
+OTHER: Final = "other"
+UNREACHABLE: Final = "unreachable"
+RETRY_REASONS: Final = (
+    UNREACHABLE,
+    "too_many_parts",
+    "too_many_simultaneous_queries",
+    "memory_limit_exceeded",
+    "timeout_exceeded",
+    "not_enough_space",
+    OTHER,
+)
+MISS_CAUSES: Final = ("never", "stale")
+SCORES: Final = "interaction_scores"
+REJECTS: Final = "rejected_events"
+
+
+class PartitionView(Struct, frozen=True):
+    """One live partition as it stands: offsets, clock (epoch ms, -1 before the first record).
+
+    `end` is None where nobody knows it; `stamp` is the Kafka time stamp of the last record read, None before the first.
+    """
+
+    partition: int
+    position: int
+    end: int | None
+    replay_offset: int
+    clock: int
+    stamp: int | None
+
+
+class _Place(Struct):
+    """Where the interactions that end at one touch-point are counted; `lost`: labels by model and ledger line."""
+
+    score: Histogram
+    coverage: Histogram
+    label: Labels
+    lost: dict[str, dict[str, Labels]]
+
+
+class Metrics(Collector):
+    """What one worker has to tell. Each instance has a registry of its own."""
+
+    def __init__(self, catalog: Catalog, *, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._series = Series()
+        self._places: dict[str, _Place] = {}
+        self._durable_at = time.monotonic()
+        self._stamps: dict[Labels, int] = {}  # of partitions with more to read
+        self._begin_at_zero(catalog)
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+
+    # ---- facts: records and interactions ----
+
+    def records_counted(self, tally: Tally) -> None:
+        """What became of all records so far.
+
+        A record that is rejected after all moves to another count; a counter then stands until it is reached again.
+        """
+        reach = self._series.reach
+        with self._lock:
+            reach(the.RECORDS_CONSUMED, (), tally.consumed)
+            reach(the.RECORDS_APPLIED, (), tally.applied)
+            reach(the.RECORDS_DUPLICATE, (), tally.duplicates)
+            reach(the.UNKNOWN_FIELDS, (), tally.unknown_fields)
+            for reason, count in tally.rejected.items():
+                reach(the.RECORDS_REJECTED, (reason.value,), count)
+            for miss, count in tally.join_misses.items():
+                reach(the.JOIN_MISSES, miss, count)
+
+    def interactions_ended(self, rows: Iterable[ScoredInteraction]) -> None:
+        """These interactions have ended or timed out: the rows that say so first are committed."""
+        points_lost = self._series.values[the.POINTS_LOST.name]
+        with self._lock:
+            for row in rows:
+                if row.attributes.synthetic:
+                    continue
+                touch_point, score = row.touch_point, row.score
+                outcome = row.passage.outcome or OTHER
+                self._series.count(the.INTERACTIONS_ENDED, (touch_point.channel.name, str(outcome)))
+                place = self._admit(touch_point)
+                place.coverage.add(score.coverage)
+                if score.score is None:
+                    self._series.count(the.UNSCORED, place.label)
+                    continue
+                place.score.add(score.score)
+                labels = place.lost[touch_point.model.fingerprint]
+                for element, points in score.points_lost.items():
+                    if points:
+                        points_lost[labels[element]] += points
+
+    def open_counted(self, found: Iterable[tuple[TouchPoint, int, float]]) -> None:
+        """How many are open, and since how many seconds the oldest is, for each shard and touch-point."""
+        with self._lock:
+            series = self._series.values
+            counts: dict[Labels, float] = dict.fromkeys(series[the.INTERACTIONS_OPEN.name], 0.0)
+            ages = counts.copy()
+            for touch_point, count, age in found:
+                label = self._admit(touch_point).label
+                counts[label] = counts.get(label, 0.0) + count
+                ages[label] = max(ages.get(label, 0.0), age)
+            self._series.replace(the.INTERACTIONS_OPEN, counts)
+            self._series.replace(the.OLDEST_OPEN, ages)
+
+    # ---- facts: the way into ClickHouse ----
+
+    def block_inserted(self, seconds: float, rows: int, rejects: int, refused_records: int) -> None:
+        """A block is durable; `refused_records` belong to rows that ClickHouse would not take."""
+        with self._lock:
+            self._series.observe(the.INSERT_SECONDS, seconds)
+            self._series.count(the.INSERTED_ROWS, (SCORES,), rows)
+            self._series.count(the.INSERTED_ROWS, (REJECTS,), rejects)
+            self._series.count(the.RECORDS_REJECTED, (RejectReason.ROW_REFUSED.value,), refused_records)
+
+    def insert_retried(self, error: str) -> None:
+        """ClickHouse could not take a block: the name of its error, empty when it did not answer."""
+        reason = error.lower() or UNREACHABLE
+        with self._lock:
+            self._series.count(the.INSERT_RETRIES, (reason if reason in RETRY_REASONS else OTHER,))
+
+    def all_durable(self) -> None:
+        """A commit succeeded, or there is nothing to commit."""
+        self._durable_at = time.monotonic()
+
+    # ---- facts: partitions ----
+
+    def partitions_seen(self, live: Sequence[PartitionView], rebuilding: int) -> None:
+        """Where the partitions of this worker stand."""
+        label: dict[int, Labels] = {one.partition: (str(one.partition),) for one in live}
+        behind: dict[Labels, float] = {
+            label[one.partition]: max(one.end - one.position, 0) for one in live if one.end is not None
+        }
+        stamps = {label[one.partition]: one.stamp for one in live if one.stamp is not None}
+        with self._lock:
+            replace = self._series.replace
+            replace(the.PARTITIONS, {("live",): len(live), ("rebuilding",): rebuilding})
+            replace(the.LAG_RECORDS, behind)
+            replace(the.LAG_SECONDS, {at: 0.0 for at, records in behind.items() if not records})
+            self._stamps = {at: stamps[at] for at, records in behind.items() if records and at in stamps}
+            replace(the.CLOCK, {label[one.partition]: one.clock / 1000 for one in live if one.clock >= 0})
+            replace(the.REPLAY_RECORDS, {label[one.partition]: one.position - one.replay_offset for one in live})
+
+    def rebuilt(self, seconds: float) -> None:
+        """A partition was rebuilt."""
+        with self._lock:
+            self._series.observe(the.REBUILD_SECONDS, seconds)
+
+    def gaps_counted(self, records: int) -> None:
+        """Offsets lost to retention so far."""
+        with self._lock:
+            self._series.reach(the.DATA_GAP, (), records)
+
+    # ---- the page ----
+
+    def page(self) -> bytes:
+        """All metrics in Prometheus' text format, CONTENT_TYPE."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Family]:
+        """For the registry: every metric with its series."""
+        with self._lock:
+            values = {name: series.copy() for name, series in self._series.values.items()}
+            histograms = {
+                name: {labels: (one.cumulative(), one.total) for labels, one in series.items()}
+                for name, series in self._series.histograms.items()
+            }
+            stamps, durable_at = self._stamps, self._durable_at
+        values[the.COMMIT_AGE.name][()] = time.monotonic() - durable_at
+        now = self._now()
+        values[the.LAG_SECONDS.name] |= {at: max(now - stamp / 1000, 0.0) for at, stamp in stamps.items()}
+        for metric in the.METRICS:
+            if metric.kind is Kind.HISTOGRAM:
+                bounds = [*map(floatToGoString, metric.buckets), "+Inf"]
+                histogram = HistogramMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+                for labels, (counts, total) in histograms[metric.name].items():
+                    histogram.add_metric(labels, list(zip(bounds, counts, strict=True)), total)
+                yield histogram
+                continue
+            kind = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+            family = kind(metric.name, metric.meaning, labels=metric.labels)
+            for labels, value in values[metric.name].items():
+                family.add_metric(labels, value)
+            yield family
+
+    # ---- series ----
+
+    def _admit(self, touch_point: TouchPoint) -> _Place:
+        """Where a touch-point is counted; its series begin at zero when it is first seen."""
+        name = touch_point.name
+        place = self._places.get(name)
+        if place is None:
+            name = name if len(self._places) < MAX_TOUCH_POINTS else OTHER
+            place = self._places.get(name) or self._open_place(name)
+        if touch_point.model.fingerprint not in place.lost:
+            self._expect(place, touch_point)
+        return place
+
+    def _open_place(self, name: str) -> _Place:
+        series = self._series
+        for metric in (the.SCORE, the.COVERAGE, the.UNSCORED, the.INTERACTIONS_OPEN, the.OLDEST_OPEN):
+            series.begin(metric, name)
+        label, histograms = (name,), series.histograms
+        place = _Place(histograms[the.SCORE.name][label], histograms[the.COVERAGE.name][label], label, {})
+        self._places[name] = place
+        return place
+
+    def _expect(self, place: _Place, touch_point: TouchPoint) -> None:
+        """Every line that the ledger of this model can have."""
+        model = touch_point.model
+        labels = {line: (*place.label, model.name, line) for line in model.owners}
+        for each in labels.values():
+            self._series.begin(the.POINTS_LOST, *each)
+        place.lost[model.fingerprint] = labels
+
+    def _begin_at_zero(self, catalog: Catalog) -> None:
+        """All series that are known beforehand, so that a first increase is seen as one."""
+        known: list[tuple[Metric, list[Iterable[str]]]] = [
+            (the.RECORDS_REJECTED, [RejectReason]),
+            (the.INTERACTIONS_ENDED, [{entry.channel.name for entry in catalog.channels}, Outcome]),
+            (the.JOIN_MISSES, [SIGNAL_OF, MISS_CAUSES]),
+            (the.INSERT_RETRIES, [RETRY_REASONS]),
+            (the.INSERTED_ROWS, [(SCORES, REJECTS)]),
+            (the.PARTITIONS, [("live", "rebuilding")]),
+        ]
+        for metric, choices in known:
+            for labels in product(*choices):
+                self._series.begin(metric, *map(str, labels))
+        self._series.replace(the.BUILD_INFO, {(our_version(), platform.python_version()): 1.0})
+        clock = int(self._now() * 1000)
+        owners = owner_of_each_line(catalog, clock)
+        self._series.replace(the.ELEMENT_OWNER, {(*line, owner): 1.0 for line, owner in owners.items()})
+        for entry in catalog.entries:
+            touch_point = None if ANY in entry.pattern.split("/") else catalog.resolve(entry.pattern, clock)
+            if touch_point is not None:
+                self._admit(touch_point)
+
+
+def owner_of_each_line(catalog: Catalog, clock: int) -> dict[tuple[str, str], str]:
+    """One owner for each model and ledger line: that of the newest version valid at the clock that has the line."""
+    owners: dict[tuple[str, str], str] = {}
+    # Newest first, those that are not valid yet at last.
+    for model in sorted(catalog.models, key=lambda model: model.valid_from is not None and model.valid_from > clock):
+        for line, owner in model.owners.items():
+            owners.setdefault((model.name, line), owner)
+    return owners
+
+
+def our_version() -> str:
+    """The version of this distribution, as installed."""
+    try:
+        return version("touchpoint-telemetry")
+    except PackageNotFoundError:
+        return "unknown"
