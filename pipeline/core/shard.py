@@ -11,6 +11,7 @@ from typing import Final
 from pipeline.core.catalog import Catalog, TouchPoint
 from pipeline.core.commit import Mark
 from pipeline.core.conditions import KINDS, ConditionRecord, Conditions
+from pipeline.core.correctable import CLOCK_SKEW, Correctable
 from pipeline.core.events import InteractionEvent, RejectReason
 from pipeline.core.interaction import NEVER, Interaction, Standing
 from pipeline.core.output import Output
@@ -18,7 +19,6 @@ from pipeline.core.record import Decoded, Reject
 from pipeline.core.scored import State
 from pipeline.core.timers import Timers
 
-CLOCK_SKEW: Final = 5 * 60 * 1000  # an event may lie this far ahead of the clock
 NO_CUSTOMER: Final = "no event of a customer belongs to this operation"
 
 
@@ -45,12 +45,10 @@ class Shard:
         self.clock = clock
         self.held: dict[str, Interaction] = {}
         self.conditions = Conditions()
+        self.fed = 0  # how many records of the feed have been applied
         self.output = Output(epoch, self.conditions)
         self._feed = feed
-        self._fed = 0
-        self._correctable: dict[
-            Interaction, int
-        ] = {}  # ended or timed out, not yet over: the clock when it last changed
+        self._correctable = Correctable()
         self._catalog = catalog
         self._timers = Timers()
         self._horizon = catalog.horizon()
@@ -67,7 +65,7 @@ class Shard:
 
         Raises `LookupNeeded` before anything of the record is folded: answer it, and fold the record again.
         """
-        if self._fed < len(self._feed) and self._feed[self._fed].stamp <= record.stamp:
+        if self.fed < len(self._feed) and self._feed[self.fed].stamp <= record.stamp:
             self.apply_conditions(record.stamp)
         clock = max(self.clock, min(record.time, record.stamp))
         if self._timers.any_before(clock):
@@ -154,9 +152,7 @@ class Shard:
 
     def _change(self, held: Interaction) -> None:
         """Its row changes; while it is correctable, conditions may change it again."""
-        self._correctable.pop(held, None)
-        if held.state is not State.OPEN:
-            self._correctable[held] = max(self.clock, held.folded_clock)
+        self._correctable.note(held, self.clock)
         self.output.touch(held)
 
     def _place(self, held: Interaction, record: Decoded, touch_point: TouchPoint) -> None:
@@ -214,7 +210,7 @@ class Shard:
         if held.correctable and clock > held.correctable_until():
             if held.dirty:
                 self.output.write(held, held.state, held.step)
-            self._correctable.pop(held, None)
+            self._correctable.drop(held)
             held.close()
         return True
 
@@ -260,7 +256,7 @@ class Shard:
         held.refusable = None
 
     def _bury(self, held: Interaction, standing: Standing) -> None:
-        self._correctable.pop(held, None)
+        self._correctable.drop(held)
         held.bury(standing)
 
     # ---- conditions ----
@@ -268,23 +264,13 @@ class Shard:
     def apply_conditions(self, stamp: int | None = None) -> None:
         """Take the condition records stamped up to `stamp`, or all: they enter as if they stood in the log."""
         feed = self._feed
-        while self._fed < len(feed) and (stamp is None or feed[self._fed].stamp <= stamp):
-            record = feed[self._fed]
-            self._fed += 1
+        while self.fed < len(feed) and (stamp is None or feed[self.fed].stamp <= stamp):
+            record = feed[self.fed]
+            self.fed += 1
             self.conditions.apply(record)
-            self._change_those_touched(record)
-
-    def _change_those_touched(self, record: ConditionRecord) -> None:
-        if record.kind not in KINDS:
-            return
-        for held, changed in reversed(self._correctable.items()):
-            if changed + CLOCK_SKEW < record.time:
-                break  # it ended before, and so did all that changed earlier
-            if held.state is State.ENDED and held.ending is not None and held.ending[0] < record.time:
-                continue
-            touch_point = held.touch_point
-            if touch_point is not None and record.subject in self.conditions.subjects_of(touch_point):
-                self.output.touch(held)
+            if record.kind in KINDS:
+                for held in self._correctable.touched(record, self.conditions):
+                    self.output.touch(held)
 
     # ---- rows ----
 

@@ -220,6 +220,12 @@ class LogReader:
         ends = await self._consumer.end_offsets(topic_partitions)
         return {one.partition: (starts[one], ends[one]) for one in topic_partitions}
 
+    async def end(self, partition: int) -> int:
+        """End offset of a partition."""
+        topic_partition = TopicPartition(self._topic, partition)
+        ends = await self._consumer.end_offsets([topic_partition])
+        return int(ends[topic_partition])
+
     async def offset_at(self, partition: int, stamp: int) -> int | None:
         """The first offset whose time stamp is `stamp` (epoch ms) or later; None when there is none."""
         topic_partition = TopicPartition(self._topic, partition)

@@ -13,6 +13,7 @@ from pipeline.core.catalog import Catalog
 from pipeline.core.shard import Shard
 from pipeline.core.tally import Tally
 from pipeline.settings import Settings
+from pipeline.stream.condition_feed import ConditionFeed
 from pipeline.stream.decode import Decoder
 from pipeline.stream.folding import Folding
 from pipeline.stream.kafka_client import Committed, LogConsumer, LogReader, read_commits
@@ -35,9 +36,10 @@ class Partitions:
         settings: Settings,
         catalog: Catalog,
         kafka_log: Log,
-        decoder: Decoder,
-        busy: asyncio.Lock,
         *,
+        decoder: Decoder,
+        feed: ConditionFeed,
+        busy: asyncio.Lock,
         finish: Callable[[], Awaitable[bool]],
         look_up: LookUp,
         crashed: Callable[[BaseException], Awaitable[None]],
@@ -55,6 +57,7 @@ class Partitions:
         self._catalog = catalog
         self._log = kafka_log
         self._decoder = decoder
+        self._feed = feed
         self._busy = busy
         self._finish, self._look_up, self._crashed, self._progress = finish, look_up, crashed, progress
         self._limit = RejectLimit(settings)
@@ -150,7 +153,8 @@ class Partitions:
         place = await find_place(reader, self._log, partition, committed, epoch=epoch, horizon=horizon)
         if place.gap is not None:
             self.report_gap(partition, *place.gap)
-        shard = Shard(self._catalog, place.replay_offset, place.clock, epoch)
+        await self._feed.catch_up()
+        shard = Shard(self._catalog, place.replay_offset, place.clock, epoch, self._feed.records)
         started = time.monotonic()
         await rebuild(reader, Folding(partition, shard, self._decoder), place, self._look_up, self._progress)
         refuse_other_settings(self._catalog, place.metadata, shard.clock, epoch)

@@ -13,22 +13,21 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pipeline.core.catalog import Catalog
-from pipeline.core.commit import CommitMetadata, Mark, encode_metadata
 from pipeline.core.interaction import Standing
 from pipeline.core.scored import RANK_TIMED_OUT
 from pipeline.core.shard import LookupNeeded
 from pipeline.core.tally import Tally
 from pipeline.errors import RejectShareError
 from pipeline.settings import Settings
-from pipeline.sink.block import Block
-from pipeline.sink.rows import LogPartition
+from pipeline.stream.condition_feed import ConditionFeed
+from pipeline.stream.cut import Cutter
 from pipeline.stream.decode import Decoder
 from pipeline.stream.folding import Folding
-from pipeline.stream.kafka_client import Batch, Committed, LogConsumer, RejectSender, partition_of
+from pipeline.stream.kafka_client import Batch, LogConsumer, RejectSender, partition_of
 from pipeline.stream.partitions import Partitions
 from pipeline.stream.place import Log
 from pipeline.stream.rejects import ROOM_BYTES
-from pipeline.stream.writer import Cut, Writer
+from pipeline.stream.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,6 @@ class Worker:
         self.log = kafka_log
         self.broker_answers = True
         self._settings = settings
-        self._catalog = catalog
         self._progress = progress
         count = kafka_log.partition_count
         decoder = Decoder(
@@ -67,9 +65,10 @@ class Worker:
             settings.max_record_bytes,
             int(settings.max_ahead_seconds * 1000),
         )
+        self._feed = ConditionFeed(settings, catalog)
         self._busy = asyncio.Lock()  # held while a batch is folded or a block is cut
         self.partitions = Partitions(
-            settings, catalog, kafka_log, decoder, self._busy,
+            settings, catalog, kafka_log, decoder=decoder, feed=self._feed, busy=self._busy,
             finish=self._finish, look_up=self._look_up, crashed=crashed, progress=progress,
         )  # fmt: skip
         self._consumer = self.partitions.consumer = LogConsumer(
@@ -83,6 +82,7 @@ class Worker:
             settings, f"{settings.topic_prefix}.rejected", settings.max_record_bytes + ROOM_BYTES
         )
         self._writer = Writer(settings, self._consumer, self._sender, progress)
+        self._cutter = Cutter(kafka_log, catalog, settings.epoch)
         self._in_flight: asyncio.Task[bool] | None = None
         self._last_cut = time.monotonic()
         self._started = False
@@ -93,6 +93,7 @@ class Worker:
         """Connect to everything, then join the group."""
         await self._writer.check()
         await self._sender.start()
+        await self._feed.start()
         self._started = True
         await self._consumer.start()
 
@@ -104,6 +105,7 @@ class Worker:
         if self._started:
             await self._consumer.stop()
             await self._sender.stop()
+            await self._feed.stop()
         self._writer.close()
 
     @property
@@ -149,6 +151,8 @@ class Worker:
     # ---- the path ----
 
     async def _fold(self, batch: Batch) -> None:
+        if batch:
+            await self._feed.catch_up()
         for partition, records in batch.items():
             folding = self.partitions.live.get(partition)
             if folding is None:
@@ -191,7 +195,8 @@ class Worker:
         await self._landed()
 
     def _send_off(self, stood_milliseconds: int | None = None, *, commit: bool = True) -> None:
-        cut = self._cut(stood_milliseconds)
+        partitions = self.partitions
+        cut = self._cutter.cut(partitions.live.values(), partitions.committed, stood_milliseconds)
         if not commit:
             cut.positions = {}
         self._last_cut = time.monotonic()
@@ -205,32 +210,6 @@ class Worker:
             self._in_flight = None
             if not durable:
                 raise GivenUpError
-
-    def _cut(self, stood_milliseconds: int | None) -> Cut:
-        """Take what every live shard has to write, with the position that will be durable then."""
-        cut = Cut(Block(), [], {})
-        committed = self.partitions.committed
-        for partition, folding in self.partitions.live.items():
-            stood = folding.stood_milliseconds() if stood_milliseconds is None else stood_milliseconds
-            written, rejected, mark = folding.cut(stood)
-            where = LogPartition(self.log.topic, self.log.topic_id, partition)
-            cut.block.add(where, written)
-            cut.reject(where, rejected)
-            position = self._commit_of(mark)
-            if position != committed.get(partition):
-                cut.positions[partition] = committed[partition] = position
-        return cut
-
-    def _commit_of(self, mark: Mark) -> Committed:
-        metadata = CommitMetadata(
-            replay_offset=mark.replay_offset,
-            clock=mark.replay_clock,
-            topic_id=self.log.topic_id,
-            partition_count=self.log.partition_count,
-            epoch=self._settings.epoch,
-            fingerprint=self._catalog.fingerprint(mark.clock),
-        )
-        return Committed(mark.position, encode_metadata(metadata))
 
     async def _look_up(self, folding: Folding, ids: list[str]) -> None:
         """Which of these have a row of an earlier life: of another topic, or begun at a smaller offset."""
@@ -251,6 +230,11 @@ class Worker:
         """Remember since when each partition stands read to its end."""
         for partition, folding in self.partitions.live.items():
             folding.stand_at(await self._consumer.position_at_end(partition))
+        await self._feed.catch_up()
+        for folding in self.partitions.live.values():
+            if folding.stood_since is not None:
+                folding.shard.apply_conditions()  # at its end a shard takes them as they arrive
+        self._feed.prune(folding.shard for folding in self.partitions.live.values())
 
     async def _notice_gap(self, folding: Folding, first_offset: int) -> None:
         """A hole in the offsets is a data gap if retention made it; transactions leave holes too."""
@@ -270,6 +254,9 @@ class Worker:
 
     async def _write_the_rest(self) -> None:
         """Write due rows as if the partitions had stood still for ever."""
+        await self._feed.catch_up()
+        for folding in self.partitions.live.values():
+            folding.shard.apply_conditions()
         await self._flush()
         for folding in self.partitions.live.values():
             if ids := folding.shard.questions(FOR_EVER):

@@ -11,36 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from msgspec import Struct
-
-from pipeline.core.record import Rejection
 from pipeline.settings import Settings
 from pipeline.sink.block import Block, Patience, Written
 from pipeline.sink.clickhouse import ClickHouse, connect
-from pipeline.sink.rows import LogPartition, Pseudonyms
+from pipeline.sink.rows import Pseudonyms
 from pipeline.sink.verdicts import Answer
-from pipeline.stream.decode import Record
-from pipeline.stream.kafka_client import Committed, LogConsumer, RejectSender
-from pipeline.stream.rejects import reject_message, reject_row, shortened
+from pipeline.stream.cut import Cut
+from pipeline.stream.kafka_client import LogConsumer, RejectSender
+from pipeline.stream.rejects import reject_message, shortened
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-class Cut(Struct):
-    """What is to become durable together: a block, the records behind its rejects, and the positions to commit."""
-
-    block: Block
-    rejected: list[Record]
-    positions: dict[int, Committed]
-
-    def reject(self, where: LogPartition, rejections: Sequence[Rejection]) -> None:
-        """Take over the rejects of one shard."""
-        for rejection in rejections:
-            record: Record = rejection.origin  # type: ignore[assignment]  # folding hands in records
-            self.block.reject(reject_row(where, rejection, record))
-            self.rejected.append(record)
 
 
 class Writer:

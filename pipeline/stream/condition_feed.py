@@ -1,0 +1,73 @@
+"""The conditions topic, read whole by every worker: what shards take their conditions from.
+
+Undecodable records are left to the service that fills the tables (`side_tables.py`); here they are passed over.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+from pipeline.core.catalog import Catalog
+from pipeline.core.conditions import LONGEST_TOLERANCE, ConditionRecord
+from pipeline.core.record import Reject
+from pipeline.core.shard import Shard
+from pipeline.settings import Settings
+from pipeline.stream.decode_side import condition_record, decode_side
+from pipeline.stream.kafka_client import LogReader
+
+PARTITION: Final = 0
+PRUNE_EVERY: Final = 100_000
+
+
+class ConditionFeed:
+    """All condition records in offset order. `records` is shared with the shards, which only read it."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        self.records: list[ConditionRecord] = []
+        self._reader = LogReader(settings.kafka_address(), f"{settings.topic_prefix}.conditions")
+        self._max_record_bytes = settings.max_record_bytes
+        self._max_ahead_ms = int(settings.max_ahead_seconds * 1000)
+        self._reach = 2 * catalog.horizon() + LONGEST_TOLERANCE
+        self._position = 0
+        self._prune_at = PRUNE_EVERY
+        self._reading = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Read the topic to its end: live work begins only after that."""
+        await self._reader.__aenter__()
+        self._position = (await self._reader.bounds({PARTITION}))[PARTITION][0]
+        await self.catch_up()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._reader.__aexit__()
+
+    async def catch_up(self) -> None:
+        """Read what was appended up to now, so that no record of the log is folded before its conditions."""
+        async with self._reading:
+            end = await self._reader.end(PARTITION)
+            if end <= self._position:
+                return
+            async for batch in self._reader.read(PARTITION, self._position, end):
+                for record in batch:
+                    decoded = decode_side(record, "conditions", self._max_record_bytes, self._max_ahead_ms)
+                    if not isinstance(decoded, Reject):
+                        self.records.append(condition_record(decoded, record.offset, record.timestamp))
+            self._position = end
+
+    def prune(self, shards: Iterable[Shard]) -> None:
+        """Forget what no shard can need any more: older than two horizons, and followed by a newer value."""
+        if len(self.records) < self._prune_at:
+            return
+        shards = list(shards)
+        oldest = min((shard.clock for shard in shards), default=0) - self._reach
+        latest = {(each.subject, each.kind): index for index, each in enumerate(self.records) if each.time < oldest}
+        kept = [
+            index
+            for index, each in enumerate(self.records)
+            if each.time >= oldest or latest[each.subject, each.kind] == index
+        ]
+        for shard in shards:
+            shard.fed = sum(index < shard.fed for index in kept)
+        self.records[:] = [self.records[index] for index in kept]
+        self._prune_at = len(self.records) + PRUNE_EVERY
