@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.at_work import Corner
+from tests.at_work import Corner, forget
 from tests.integration.conftest import Place, RunningStack
 from tests.readme_blocks import ROOT, Block, blocks, prints
 from tests.recorded_calls import data_file
@@ -27,7 +28,7 @@ def in_a_shell(commands: str, environment: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def calls(stack: RunningStack) -> Corner:
+def calls(stack: RunningStack) -> Iterator[Corner]:
     """The quick start, done."""
     file = data_file()
     if file is None:
@@ -35,7 +36,8 @@ def calls(stack: RunningStack) -> Corner:
     corner = Corner(stack, "readme", "readme", {})
     start = blocks("Quick start")[-1].commands
     in_a_shell(start, corner.environment() | {"CALLS": str(file)})
-    return corner
+    yield corner
+    forget(corner)
 
 
 @pytest.mark.timeout(300)
