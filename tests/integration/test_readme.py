@@ -11,9 +11,10 @@ import pytest
 from tests.at_work import Corner, forget
 from tests.integration.conftest import Place, RunningStack
 from tests.readme_blocks import ROOT, Block, blocks, prints
-from tests.recorded_calls import data_file
+from tests.recorded_calls import NAME, data_file
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
+DATA = data_file()
 QUESTIONS = [block for block in blocks("Try it on real calls") if block.output]
 
 
@@ -30,12 +31,11 @@ def in_a_shell(commands: str, environment: dict[str, str]) -> str:
 @pytest.fixture(scope="module")
 def calls(stack: RunningStack) -> Iterator[Corner]:
     """The quick start, done."""
-    file = data_file()
-    if file is None:
-        pytest.skip("the recorded calls are not here")
+    if DATA is None:
+        pytest.skip(f"{NAME} is not here: set TOUCHPOINT_TEST_DATA")
     corner = Corner(stack, "readme", "readme", {})
     start = blocks("Quick start")[-1].commands
-    in_a_shell(start, corner.environment() | {"CALLS": str(file)})
+    in_a_shell(start, corner.environment() | {"CALLS": str(DATA)})
     yield corner
     forget(corner)
 
