@@ -6,6 +6,7 @@ Bounded in connections, bytes and time; a page is made at most once a second. Kn
 import asyncio
 import json
 import logging
+import os
 import socket
 import threading
 import time
@@ -75,10 +76,11 @@ class Server:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             listener = socket.create_server((address, port), family=family, backlog=MAX_CONNECTIONS)
         except OSError as error:
+            why = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror
             log.warning(
                 "no metrics: cannot listen on %s port %d (%s). Set TOUCHPOINT_METRICS_PORT to a free port, to 0 for"
                 " any, or to off",
-                address, port, error.strerror or error,
+                address, port, why,
             )  # fmt: skip
             return None
         found: int = listener.getsockname()[1]
