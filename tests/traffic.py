@@ -29,7 +29,7 @@ CHANNELS: Final = (
     ("branch", "branch/042/teller", VISIT, ("completed", "abandoned")),
     ("online_form", "online_form/health_claim", FORM, ("submitted", "abandoned")),
 )
-DATA: Final = {
+DATA: Final[dict[str, dict[str, object]]] = {
     "step": {"name": "signature", "seconds": 12.5, "ok": True},
     "field_error": {"field": "iban", "code": "checksum"},
     "arrived": {"customer": "tests-4711", "segment": "regular"},
@@ -98,7 +98,7 @@ def _interaction(chance: random.Random, name: str, start: int) -> Iterator[tuple
     moment = start
     for number, kind in enumerate(seen):
         moment += int(chance.expovariate(1 / (90 * SECOND)))
-        data = {"touch_point": touch_point, "time": moment, **DATA.get(kind, {})}
+        data: dict[str, object] = {"touch_point": touch_point, "time": moment, **DATA.get(kind, {})}
         if kind == "ended":
             data["outcome"] = chance.choice(outcomes)
         yield moment, message(name, f"{channel}.{kind}", f"{name}-{number}", data)

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
+
 from pipeline.embedded.stack import Stack
 from tests.integration.conftest import RunningStack
 
@@ -28,7 +30,9 @@ def frozen(pid: int) -> Iterator[None]:
 @contextmanager
 def killed(stack: RunningStack, service: str) -> Iterator[None]:
     """SIGKILL, and start it again on its port at the end."""
-    os.kill(process_id(stack, service), signal.SIGKILL)
+    process = psutil.Process(process_id(stack, service))
+    process.kill()
+    process.wait(10)
     try:
         yield
     finally:

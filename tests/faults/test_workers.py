@@ -7,33 +7,19 @@ from pathlib import Path
 import pytest
 
 from tests.at_work import (
-    NIMBLE,
     Corner,
     LogWatch,
     Process,
-    assert_equal_tables,
-    drain,
     make_corner,
-    sibling,
     started,
     wait_until,
 )
+from tests.faults.judge import SETTINGS, assert_as_undisturbed
 from tests.faults.services import frozen, process_id
 from tests.integration.conftest import RunningStack
 from tests.traffic import send, sending, unruly
 
 pytestmark = pytest.mark.timeout(180)
-SETTINGS = {"PARTITIONS": "4", "REJECT_SHARE_LIMIT": "0.9", **NIMBLE}
-
-
-def assert_as_undisturbed(rough: Corner) -> None:
-    drain(rough)
-    calm = sibling(rough)
-    summary = drain(calm)
-    with LogWatch(calm) as watch:
-        assert summary["consumed"] == sum(watch.ends().values())
-    assert min(summary["rejected"].get(reason, 0) for reason in ("conflict", "late", "orphan", "malformed")) > 0
-    assert_equal_tables(rough, calm)
 
 
 def rows(corner: Corner) -> int:
