@@ -137,7 +137,7 @@ class Engine:
         except Exception as error:
             raise failure(error) from error
         finally:
-            result.cancel()  # type: ignore[no-untyped-call] # chdb annotates only a part
+            result.cancel()
 
     def columns(self, sql: str) -> list[bytes]:
         """Names and types of what a reading statement returns; none for other statements."""
