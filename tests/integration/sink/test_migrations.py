@@ -8,6 +8,7 @@ import pytest
 from pipeline.errors import ClickHouseError, ClickHouseSchemaError
 from pipeline.settings import Settings
 from pipeline.sink.clickhouse import ClickHouse, connect
+from pipeline.sink.clocks import CLOCK_COLUMNS, CLOCKS
 from pipeline.sink.migrations import apply_pending, read_status
 from pipeline.sink.rows import REJECT_COLUMNS, REJECTS, SCORE_COLUMNS, SCORES
 from pipeline.sink.verdicts import MISSING, REFUSED_VALUES, RETRYABLE
@@ -65,12 +66,16 @@ def test_a_migration_that_failed_half_way_is_applied_again(settings: Settings, t
         apply_pending(moved)
     broken.write_text(whole)
 
-    assert [migration.version for migration in apply_pending(moved)] == [5, 6]
+    pending = [migration.version for migration in read_status(moved) if not migration.applied]
+    assert pending[:2] == [5, 6]
+    assert [migration.version for migration in apply_pending(moved)] == pending
     with connect(moved) as connection:
         connection.command(f"DROP DATABASE {moved.database} SYNC")
 
 
-@pytest.mark.parametrize(("table", "columns"), [(SCORES, SCORE_COLUMNS), (REJECTS, REJECT_COLUMNS)])
+@pytest.mark.parametrize(
+    ("table", "columns"), [(SCORES, SCORE_COLUMNS), (REJECTS, REJECT_COLUMNS), (CLOCKS, CLOCK_COLUMNS)]
+)
 def test_the_columns_that_we_write_are_those_of_the_table(
     clickhouse: ClickHouse, table: str, columns: dict[str, str]
 ) -> None:
@@ -78,7 +83,7 @@ def test_the_columns_that_we_write_are_those_of_the_table(
         f"SELECT name, type FROM system.columns WHERE table = '{table}' AND database = currentDatabase()"
     )
 
-    assert [(name, kind) for name, kind in found.rows if name != "inserted_at"] == list(columns.items())
+    assert [column for column in found.rows if column[0] not in {"inserted_at", "updated_at"}] == list(columns.items())
 
 
 def test_the_codes_that_we_judge_bear_their_real_names(clickhouse: ClickHouse) -> None:
