@@ -1,6 +1,6 @@
 """A block: rows cut from shards and rejected records, on their way into the tables until they are durable.
 
-    rows -> columns -> pieces of few days -> INSERT -> done | again, later | halve | stop
+    rows -> columns -> pieces of few partitions -> INSERT -> done | again, later | halve | stop
 
 Repeating any part of it is harmless: the version of a row decides, not how often it came.
 """
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pipeline.core.scored import ScoredInteraction
 
 DAY: Final = 86_400_000
-MAX_DAYS: Final = 50  # ClickHouse refuses an INSERT over more than 100 partitions (max_partitions_per_insert_block)
+MAX_PERIODS: Final = 50  # ClickHouse refuses an INSERT over more than 100 partitions (max_partitions_per_insert_block)
 REFUSED_AT_ONCE: Final = 10  # more refused rows than this, and more than 1 %, are no poison but a wrong table
 
 
@@ -72,6 +72,18 @@ class Written(Struct, frozen=True):
     refused: tuple[RejectRow, ...]
 
 
+class Target(NamedTuple):
+    """A table: its columns with their types, and the time that decides to which of its partitions a row belongs.
+
+    A stretch of `period` milliseconds, beginning anywhere, touches two of the partitions at most.
+    """
+
+    table: str
+    types: dict[str, str]
+    time: str
+    period: int = DAY
+
+
 class Block:
     """What one commit waits for. Filled by the worker, then handed over whole to the thread that writes it."""
 
@@ -99,11 +111,13 @@ class Block:
         Raises ClickHouseSchemaError or ClickHouseError when only an operator can help. The block stays as it is,
         so it can be written again.
         """
-        columns = self._columns(pseudonyms)
-        done = _insert(clickhouse, _SCORES, columns, patience, max_rows)
-        if done is None:
-            return None
-        refused = tuple(self._refused(columns, row, answer) for row, answer in done)
+        rows, refused = 0, []
+        for target, columns in self.content(pseudonyms):
+            done = _insert(clickhouse, target, columns, patience, max_rows)
+            if done is None:
+                return None
+            rows += len(columns[0]) - len(done)
+            refused += [self.refused(target, columns, row, answer) for row, answer in done]
         rejects = (*self.rejects, *refused)
         done = _insert(clickhouse, _REJECTS, reject_columns(rejects), patience, max_rows)
         if done is None:
@@ -112,17 +126,19 @@ class Block:
             row, answer = done[0]
             message = f"{REJECTS} takes no line for offset {rejects[row].offset}: {answer.message}"
             raise ClickHouseError(message)
-        return Written(len(columns[0]) - len(refused), len(rejects), refused)
+        return Written(rows, len(rejects), tuple(refused))
 
-    def _columns(self, pseudonyms: Pseudonyms) -> Columns:
+    def content(self, pseudonyms: Pseudonyms) -> Iterator[tuple[Target, Columns]]:
+        """All rows as columns, table by table."""
         columns: Columns = [[] for _ in SCORE_COLUMNS]
         for where, scored in self._rows:
             for column, values in zip(columns, score_columns(scored, where, pseudonyms), strict=True):
                 column.extend(values)
-        return columns
+        yield _SCORES, columns
 
-    def _refused(self, columns: Columns, row: int, answer: Answer) -> RejectRow:
-        values = dict(zip(SCORE_COLUMNS, (column[row] for column in columns), strict=True))
+    def refused(self, target: Target, columns: Columns, row: int, answer: Answer) -> RejectRow:
+        """The reject that stands for a row which a table does not take."""
+        values = dict(zip(target.types, (column[row] for column in columns), strict=True))
         topics = {where.topic_id: where.topic for where, _ in self._rows}
         return RejectRow(
             topic_id=values["topic_id"],
@@ -136,27 +152,21 @@ class Block:
         )
 
 
-class _Target(NamedTuple):
-    table: str
-    types: dict[str, str]
-    time_column: int
-
-
-_SCORES: Final = _Target(SCORES, SCORE_COLUMNS, list(SCORE_COLUMNS).index("opened_at"))
-_REJECTS: Final = _Target(REJECTS, REJECT_COLUMNS, list(REJECT_COLUMNS).index("stamp"))
+_SCORES: Final = Target(SCORES, SCORE_COLUMNS, "opened_at")
+_REJECTS: Final = Target(REJECTS, REJECT_COLUMNS, "stamp")
 
 
 def _insert(
-    clickhouse: ClickHouse, target: _Target, columns: Columns, patience: Patience, max_rows: int
+    clickhouse: ClickHouse, target: Target, columns: Columns, patience: Patience, max_rows: int
 ) -> list[tuple[int, Answer]] | None:
     """Insert all rows; the refused ones by position with the reason, None when stopped. Raises when all is in vain."""
-    days = [time // DAY for time in columns[target.time_column]]
-    pieces = deque(cut(days, max_rows))
+    periods = [time // target.period for time in columns[list(target.types).index(target.time)]]
+    pieces = deque(cut(periods, max_rows))
     refused: list[tuple[int, Answer]] = []
     accepted = attempt = 0
     while pieces:
         piece = pieces[0]
-        whole = len(piece) == len(days)
+        whole = len(piece) == len(periods)
         answer = clickhouse.insert(target.table, target.types, columns if whole else _take(columns, piece))
         if answer.verdict is Verdict.RETRY:
             if not patience.wait(answer, attempt):
@@ -168,7 +178,7 @@ def _insert(
         if answer.verdict is Verdict.DONE:
             accepted += len(piece)
         elif answer.verdict is not Verdict.FATAL and len(piece) > 1:
-            pieces.extendleft(reversed(_halve(piece, days)))
+            pieces.extendleft(reversed(_halve(piece, periods)))
         elif answer.verdict is Verdict.VALUE and len(refused) < REFUSED_AT_ONCE + accepted // 100:
             refused.append((piece[0], answer))
         else:
@@ -176,26 +186,26 @@ def _insert(
     return refused
 
 
-def cut(days: Sequence[int], max_rows: int) -> Iterator[Sequence[int]]:
-    """Positions of rows, in pieces of at most `max_rows` rows and MAX_DAYS days."""
-    if len(days) <= max_rows and len(set(days)) <= MAX_DAYS:
-        if days:
-            yield range(len(days))
+def cut(periods: Sequence[int], max_rows: int) -> Iterator[Sequence[int]]:
+    """Positions of rows, in pieces of at most `max_rows` rows and MAX_PERIODS periods."""
+    if len(periods) <= max_rows and len(set(periods)) <= MAX_PERIODS:
+        if periods:
+            yield range(len(periods))
         return
     piece: list[int] = []
     seen: set[int] = set()
-    for row in sorted(range(len(days)), key=days.__getitem__):
-        seen.add(days[row])
-        if len(piece) == max_rows or len(seen) > MAX_DAYS:
+    for row in sorted(range(len(periods)), key=periods.__getitem__):
+        seen.add(periods[row])
+        if len(piece) == max_rows or len(seen) > MAX_PERIODS:
             yield piece
-            piece, seen = [], {days[row]}
+            piece, seen = [], {periods[row]}
         piece.append(row)
     yield piece
 
 
-def _halve(piece: Sequence[int], days: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
-    """Two halves that share as few days as can be: the reason may be too many partitions."""
-    ordered = sorted(piece, key=days.__getitem__)
+def _halve(piece: Sequence[int], periods: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+    """Two halves that share as few periods as can be: the reason may be too many partitions."""
+    ordered = sorted(piece, key=periods.__getitem__)
     middle = len(ordered) // 2
     return ordered[:middle], ordered[middle:]
 

@@ -1,7 +1,8 @@
 """Faust owns the process: app, worker, signals, supervision. Everything that knows Faust is here.
 
 The log is not read by a Faust agent, whose stock delivery loses or doubles records, but by one supervised service
-around `worker.py`. Whatever goes wrong there ends the process with an error, and a watchdog ends it when it is stuck.
+around `worker.py`, and the topics beside it by another around `side_tables.py`. Whatever goes wrong there ends the
+process with an error, and a watchdog ends it when it is stuck.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from pipeline.core.tally import Tally
 from pipeline.errors import KafkaUnavailableError
 from pipeline.settings import Settings
 from pipeline.stream.log_topic import read_log, refuse_changed_log
+from pipeline.stream.side_tables import SideTables
 from pipeline.stream.watchdog import Watchdog
 from pipeline.stream.worker import Worker
 
@@ -42,18 +44,73 @@ class App(faust.App):
     BootStrategy = OnlyServices
 
 
-class LogService(Service):
-    """The worker under supervision. `failure` is what ended it, None after a normal end."""
+class Part(Service):
+    """A part of the process. `failure` is what ended it, None after a normal end."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, *, drain: bool, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, settings: Settings, **options: Any) -> None:  # noqa: ANN401
         super().__init__(**options)
         self.failure: BaseException | None = None
+        self._settings = settings
+        self._watchdog = Watchdog(settings.stall_timeout_seconds, 2 * settings.shutdown_seconds)
+
+    async def _fail(self, error: BaseException) -> None:
+        """Remember the first failure and end the process in the orderly way."""
+        self.failure = self.failure or error
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class SideService(Part):
+    """Conditions, feedback and outcomes on their way into their tables; `drained` is set when all is worked off."""
+
+    def __init__(self, settings: Settings, *, drain: bool, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(settings, **options)
+        self.drained = asyncio.Event()
+        self._drain = drain
+        self._tables: SideTables | None = None
+
+    @Service.task
+    async def _work(self) -> None:
+        """Connect and work; the process ends when that fails."""
+        try:
+            tables = self._tables = SideTables(self._settings, self._watchdog.progress)
+            await tables.start()
+            self._watchdog.start(lambda: tables.has_work)
+            await tables.run(lambda: bool(self.should_stop), drain=self._drain)
+        except Exception as error:  # noqa: BLE001  # handed on by run()
+            if not self.should_stop:  # else everything was closed under it
+                await self._fail(error)
+        finally:
+            self.drained.set()
+
+    async def on_stop(self) -> None:
+        """Write what is in hand and commit it; after a failure, only let go of everything."""
+        self._watchdog.stopping()
+        try:
+            if self._tables is not None:
+                await self._tables.stop(finish=self.failure is None)
+        except Exception as error:  # noqa: BLE001  # handed on by run()
+            self.failure = self.failure or error
+
+
+class LogService(Part):
+    """The worker under supervision."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        *,
+        beside: SideService,
+        drain: bool,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(settings, **options)
         self.tally = Tally()
         self.open = 0
-        self._settings = settings
         self._catalog = catalog
+        self._beside = beside
         self._drain = drain
-        self._watchdog = Watchdog(settings.stall_timeout_seconds, 2 * settings.shutdown_seconds)
+        self._drained = False
         self._worker: Worker | None = None
 
     @Service.task
@@ -68,10 +125,12 @@ class LogService(Service):
             await worker.start()
             gc.freeze()
             gc.set_threshold(YOUNG_OBJECTS)
-            self._watchdog.start(lambda: worker.has_work)
+            self._watchdog.start(lambda: not self._drained and worker.has_work)
             checks = asyncio.create_task(self._check_log(worker))
             try:
                 await worker.run(lambda: bool(self.should_stop), drain=self._drain)
+                self._drained = True
+                await self._beside.drained.wait()
             finally:
                 checks.cancel()
         except Exception as error:  # noqa: BLE001  # handed on by run()
@@ -90,11 +149,6 @@ class LogService(Service):
             except Exception as error:  # noqa: BLE001  # nobody awaits this task
                 await self._fail(error)
 
-    async def _fail(self, error: BaseException) -> None:
-        """Remember the first failure and end the process in the orderly way."""
-        self.failure = self.failure or error
-        os.kill(os.getpid(), signal.SIGTERM)
-
     async def on_stop(self) -> None:
         """Finish what is in hand and commit it; after a failure, only let go of everything."""
         self._watchdog.stopping()
@@ -104,7 +158,7 @@ class LogService(Service):
 
 
 def run(settings: Settings, catalog: Catalog, *, drain: bool) -> LogService:
-    """Work until SIGTERM or SIGINT, or with `drain` until the log is worked off. Raises what ended it otherwise."""
+    """Work until SIGTERM or SIGINT, or with `drain` until all is worked off. Raises what ended it otherwise."""
     datadir = settings.state_dir / "faust" / str(os.getpid())
     datadir.parent.mkdir(parents=True, exist_ok=True)
     app = App(
@@ -117,15 +171,18 @@ def run(settings: Settings, catalog: Catalog, *, drain: bool) -> LogService:
         topic_allow_declare=False,
         worker_redirect_stdouts=False,
     )
-    service = LogService(settings, catalog, drain=drain, loop=app.loop, beacon=app.beacon)
-    app.service(service)  # type: ignore[arg-type]  # an instance serves as well, says its base class
+    beside = SideService(settings, drain=drain, loop=app.loop, beacon=app.beacon)
+    service = LogService(settings, catalog, beside=beside, drain=drain, loop=app.loop, beacon=app.beacon)
+    for part in (beside, service):
+        app.service(part)  # type: ignore[arg-type]  # an instance serves as well, says its base class
     app.finalize()
     try:
         # Not app.main(): its default --with-web would start a server on all interfaces.
         faust.Worker(app, quiet=True, override_logging=False, stdout=sys.stderr).execute_from_commandline()
     except SystemExit as end:
-        if service.failure is not None:
-            raise service.failure from None
+        failure = service.failure or beside.failure
+        if failure is not None:
+            raise failure from None
         if end.code:
             raise
     return service

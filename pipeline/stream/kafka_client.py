@@ -1,7 +1,8 @@
 """Everything that knows the Kafka client: read the log as a member of the group or beside it, commit, send rejects.
 
-Another client would replace this file and `parsed_records.py`, where the client's own parsing is put right.
-Partitions are numbers here, since a worker reads one log.
+Another client would replace this file, `side_consumer.py` for the topics beside the log, `group_member.py`, and
+`parsed_records.py`, where the client's own parsing is put right. Partitions are numbers here, since a worker reads one
+log.
 """
 
 import logging
@@ -11,7 +12,6 @@ from typing import Any, Final, NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, MessageSizeTooLargeError
 from aiokafka.errors import KafkaError as ClientError
 from aiokafka.partitioner import murmur2
@@ -21,11 +21,11 @@ from msgspec import Struct
 from pipeline.errors import KafkaError, KafkaUnavailableError
 from pipeline.settings import Settings
 from pipeline.stream.decode import Record
+from pipeline.stream.group_member import REQUEST_TIMEOUT_MS, group_member
 from pipeline.stream.parsed_records import hand_out_parsed_records
 
 log = logging.getLogger(__name__)
 
-REQUEST_TIMEOUT_MS: Final = 20_000
 READ_WAIT_MS: Final = 1_000
 READER_FETCH_WAIT_MS: Final = 50
 
@@ -67,21 +67,7 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
     ) -> None:
         self._topic = topic
         self._revoked, self._assigned, self._crashed = revoked, assigned, crashed
-        hand_out_parsed_records()
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka_address().split(","),
-            group_id=settings.group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            session_timeout_ms=int(settings.session_timeout_seconds * 1000),
-            heartbeat_interval_ms=int(settings.heartbeat_seconds * 1000),
-            rebalance_timeout_ms=int(2 * settings.shutdown_seconds * 1000),
-            max_poll_interval_ms=int(settings.stall_timeout_seconds * 1000),
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-            max_partition_fetch_bytes=max(1 << 20, 2 * settings.max_record_bytes),
-            partition_assignment_strategy=(RangePartitionAssignor,),
-        )
+        self._consumer = group_member(settings, settings.group)
 
     async def start(self) -> None:
         """Join the group. Raises `KafkaUnavailableError` when no broker answers."""

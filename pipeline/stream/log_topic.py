@@ -1,9 +1,10 @@
-"""The event topic as the broker describes it, and what a worker demands of it before it starts.
+"""Topics as the broker describes them, and what a worker demands of the log before it starts.
 
 Asked through kafka-python, which knows topic ids; in a thread, since its calls block.
 """
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Final
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
@@ -23,7 +24,7 @@ CONNECT_MS: Final = 10_000
 async def read_log(settings: Settings, catalog: Catalog) -> Log:
     """The log to work on. Raises `TopicError` when it is missing or not as the promise needs it."""
     topic = f"{settings.topic_prefix}.events"
-    log, config = await asyncio.to_thread(_describe, settings.kafka_address(), topic)
+    [(log, config)] = await asyncio.to_thread(_describe, settings.kafka_address(), [topic])
     if config[STAMPS] != "LogAppendTime":
         raise TopicError(
             f"{topic} has {STAMPS}={config[STAMPS]}, LogAppendTime is needed: run `touchpoint topics apply`"
@@ -37,6 +38,12 @@ async def read_log(settings: Settings, catalog: Catalog) -> Log:
     return log
 
 
+async def describe_topics(settings: Settings, topics: Iterable[str]) -> list[Log]:
+    """These topics as they are now. Raises `TopicError` when one is missing."""
+    described = await asyncio.to_thread(_describe, settings.kafka_address(), list(topics))
+    return [topic for topic, _ in described]
+
+
 async def refuse_changed_log(settings: Settings, catalog: Catalog, log: Log) -> None:
     """Raise `TopicError` if the topic was deleted, made anew or given other partitions since the start."""
     now = await read_log(settings, catalog)
@@ -48,21 +55,26 @@ async def refuse_changed_log(settings: Settings, catalog: Catalog, log: Log) -> 
         )
 
 
-def _describe(brokers: str, topic: str) -> tuple[Log, dict[str, str]]:
+def _describe(brokers: str, topics: list[str]) -> list[tuple[Log, dict[str, str]]]:
     try:
         admin = KafkaAdminClient(bootstrap_servers=brokers.split(","), bootstrap_timeout_ms=CONNECT_MS)
     except ClientError as error:
         raise KafkaUnavailableError(f"no Kafka broker answers at {brokers}: {error}") from error
     try:
-        described: dict[str, Any] = admin.describe_topics([topic])[0]
-        if described.get("error_code"):
-            raise TopicError(f"topic {topic} does not exist: run `touchpoint topics apply`")
-        resource = ConfigResource(ConfigResourceType.TOPIC, topic)
-        config = admin.describe_configs([resource], config_filter="all")
+        described: dict[str, Any] = {one["name"]: one for one in admin.describe_topics(topics)}
+        for topic in topics:
+            if described[topic].get("error_code"):
+                raise TopicError(f"topic {topic} does not exist: run `touchpoint topics apply`")
+        resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+        config: dict[str, Any] = admin.describe_configs(resources, config_filter="all")["topic"]
     except ClientError as error:
-        raise KafkaUnavailableError(f"cannot describe topic {topic}: {error}") from error
+        raise KafkaUnavailableError(f"cannot describe {', '.join(topics)}: {error}") from error
     finally:
         admin.close()
-    entries: dict[str, Any] = next(iter(config.values()))[topic]
-    log = Log(topic, str(described["topic_id"]), len(described["partitions"]))
-    return log, {name: str(entry["value"]) for name, entry in entries.items()}
+    return [
+        (
+            Log(topic, str(described[topic]["topic_id"]), len(described[topic]["partitions"])),
+            {name: str(entry["value"]) for name, entry in config[topic].items()},
+        )
+        for topic in topics
+    ]

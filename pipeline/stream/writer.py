@@ -17,6 +17,7 @@ from pipeline.sink.clickhouse import ClickHouse, connect
 from pipeline.sink.rows import Pseudonyms
 from pipeline.sink.verdicts import Answer
 from pipeline.stream.cut import Cut
+from pipeline.stream.decode import Record
 from pipeline.stream.kafka_client import LogConsumer, RejectSender
 from pipeline.stream.rejects import reject_message, shortened
 
@@ -25,13 +26,10 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Writer:
-    """Writes one cut at a time. `progress` is called when something was inserted or a retryable error answered."""
+class Inserter:
+    """Makes one block at a time durable. `progress` hears when one was inserted or a retryable error answered."""
 
-    def __init__(
-        self, settings: Settings, consumer: LogConsumer, sender: RejectSender, progress: Callable[[], None]
-    ) -> None:
-        self._consumer = consumer
+    def __init__(self, settings: Settings, sender: RejectSender, progress: Callable[[], None]) -> None:
         self._sender = sender
         self._progress = progress
         self._clickhouse: ClickHouse = connect(settings)
@@ -40,26 +38,24 @@ class Writer:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="clickhouse")
         self._stop = threading.Event()
 
-    async def write(self, cut: Cut) -> bool:
-        """Make a cut durable and commit it; False when given up or when somebody else owns the partitions by now.
+    async def make_durable(self, block: Block, rejected: Sequence[Record]) -> bool:
+        """Insert a block and send its rejects, whose records are `rejected`; False when given up.
 
         Raises ClickHouseError when only an operator can help.
         """
-        if len(cut.block):
-            written = await self._run(self._insert, cut.block)
-            if written is None:
-                return False
-            self._progress()
-            await self._send_rejects(cut, written)
-        return await self._consumer.commit(cut.positions)
+        if not len(block):
+            return True
+        written = await self._run(self._insert, block)
+        if written is None:
+            return False
+        self._progress()
+        await self._send_rejects(block, rejected, written)
+        return True
 
-    async def earlier_lives(self, ids: Sequence[str]) -> Mapping[str, list[tuple[str, int]]]:
-        """Topic id and first offset of every life that the table knows of these interactions."""
-        return await self._run(self._clickhouse.earlier_lives, ids)
-
-    async def check(self) -> None:
-        """Raise at once if ClickHouse or its tables are missing."""
-        await self._run(self._clickhouse.earlier_lives, [""])
+    async def check_tables(self, *tables: str) -> None:
+        """Raise at once if ClickHouse or one of these tables is missing."""
+        for table in tables:
+            await self._run(self._clickhouse.query, f"SELECT * FROM {table} LIMIT 0")  # noqa: S608  # our own names
 
     def give_up(self) -> None:
         """Stop trying to insert: what is in flight will be read again."""
@@ -86,9 +82,34 @@ class Writer:
         self._progress()
         log.warning("%s; the same block again", answer.message)
 
-    async def _send_rejects(self, cut: Cut, written: Written) -> None:
-        rows = [*cut.block.rejects, *written.refused]
-        records = [*cut.rejected, *(None for _ in written.refused)]
+    async def _send_rejects(self, block: Block, rejected: Sequence[Record], written: Written) -> None:
+        rows = [*block.rejects, *written.refused]
+        records = [*rejected, *(None for _ in written.refused)]
         messages = [reject_message(row, record) for row, record in zip(rows, records, strict=True)]
         too_large = await self._sender.send(messages)
         await self._sender.send([shortened(rows[position], messages[position]) for position in too_large])
+
+
+class Writer(Inserter):
+    """Writes one cut of the log at a time."""
+
+    def __init__(
+        self, settings: Settings, consumer: LogConsumer, sender: RejectSender, progress: Callable[[], None]
+    ) -> None:
+        super().__init__(settings, sender, progress)
+        self._consumer = consumer
+
+    async def write(self, cut: Cut) -> bool:
+        """Make a cut durable and commit it; False when given up or when somebody else owns the partitions by now.
+
+        Raises ClickHouseError when only an operator can help.
+        """
+        return await self.make_durable(cut.block, cut.rejected) and await self._consumer.commit(cut.positions)
+
+    async def earlier_lives(self, ids: Sequence[str]) -> Mapping[str, list[tuple[str, int]]]:
+        """Topic id and first offset of every life that the table knows of these interactions."""
+        return await self._run(self._clickhouse.earlier_lives, ids)
+
+    async def check(self) -> None:
+        """Raise at once if ClickHouse or its tables are missing."""
+        await self._run(self._clickhouse.earlier_lives, [""])

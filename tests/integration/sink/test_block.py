@@ -185,7 +185,7 @@ def test_rows_of_101_days_are_all_written(clickhouse: ClickHouse) -> None:
 def test_too_many_partitions_in_one_insert_means_smaller_inserts(
     clickhouse: ClickHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(block_module, "MAX_DAYS", 1000)
+    monkeypatch.setattr(block_module, "MAX_PERIODS", 1000)
     rows = [scored(str(day), opened_at=NOON + day * DAY) for day in range(130)]
 
     written = write(clickhouse, *rows)

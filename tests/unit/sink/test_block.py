@@ -5,7 +5,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sink.block import MAX_DAYS, Patience, cut
+from pipeline.sink.block import MAX_PERIODS, Patience, cut
 from pipeline.sink.verdicts import Answer, Verdict
 
 AWAY = Answer(Verdict.RETRY, "away")
@@ -22,7 +22,7 @@ def test_every_row_is_in_exactly_one_piece(days: list[int], max_rows: int) -> No
 def test_no_piece_has_too_many_rows_or_days(days: list[int], max_rows: int) -> None:
     for piece in cut(days, max_rows):
         assert 0 < len(piece) <= max_rows
-        assert len({days[row] for row in piece}) <= MAX_DAYS
+        assert len({days[row] for row in piece}) <= MAX_PERIODS
 
 
 def test_rows_of_few_days_stay_one_insert() -> None:
