@@ -57,6 +57,20 @@ def message(interaction: str, event_type: str, event_id: str, data: dict[str, ob
     return Message(interaction.encode(), value, headers)
 
 
+def orderly(interactions: int) -> list[Message]:
+    """Calls, visits and forms in perfect order, a minute apart, each from its first to its last event."""
+    found: list[Message] = []
+    for number in range(interactions):
+        channel, touch_point, kinds, outcomes = CHANNELS[number % len(CHANNELS)]
+        for place, kind in enumerate((kinds[0], kinds[1], kinds[-1])):
+            moment = BEGIN + (60 * number + 20 * place) * SECOND
+            data: dict[str, object] = {"touch_point": touch_point, "time": moment}
+            if kind == "ended":
+                data["outcome"] = outcomes[0]
+            found.append(message(f"g{number}", f"{channel}.{kind}", f"g{number}-{place}", data))
+    return found
+
+
 def unruly(seed: int, interactions: int, hours: float) -> list[Message]:
     """Messages in the order in which they are to be sent."""
     chance = random.Random(seed)

@@ -1,5 +1,6 @@
 """What every run is judged by: an undisturbed run over the same log, and the balance."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from tests.at_work import NIMBLE, Corner, LogWatch, Rows, assert_equal_tables, drain, sibling, succeed
@@ -11,14 +12,14 @@ UNRULY: Final = ("conflict", "late", "orphan", "malformed")
 
 def assert_as_calm(rough: Corner) -> tuple[dict[str, Rows], dict[str, int]]:
     """Work off the rest and compare every table with an undisturbed run; both balance. Rows, and rejects by reason."""
-    drain(rough)
     calm = sibling(rough)
-    summary = drain(calm)
+    with ThreadPoolExecutor() as both:
+        _, summary = both.map(drain, (rough, calm))
     with LogWatch(calm) as watch:
         assert summary["consumed"] == sum(watch.ends().values())
     rows = assert_equal_tables(rough, calm)
-    for corner in (rough, calm):
-        succeed(corner, "audit")
+    with ThreadPoolExecutor() as both:
+        list(both.map(lambda corner: succeed(corner, "audit"), (rough, calm)))
     return rows, summary["rejected"]
 
 

@@ -26,7 +26,7 @@ def _sweep() -> Iterator[None]:
 @pytest.mark.parametrize("service", ["clickhouse", "kafka"])
 def test_a_service_killed_in_the_middle_is_waited_for(stack: RunningStack, tmp_path: Path, service: str) -> None:
     corner = make_corner(stack, **SETTINGS)
-    messages = unruly(6, 2500, hours=30)
+    messages = unruly(6, 1500, hours=30)
     with (
         LogWatch(corner) as watch,
         started(corner, tmp_path, "worker") as worker,

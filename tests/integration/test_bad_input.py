@@ -14,7 +14,7 @@ from kafka.partitioner import murmur2
 
 from tests.at_work import Corner, LogWatch, Rows, drain, forget, make_corner, run, tables
 from tests.integration.conftest import RunningStack
-from tests.traffic import CHANNELS, Message, message, send
+from tests.traffic import Message, orderly, send
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -51,20 +51,6 @@ class Rejected(NamedTuple):
     @property
     def said(self) -> dict[str, bytes]:
         return dict(self.headers)
-
-
-def good_messages() -> list[Message]:
-    """Calls, visits and forms in perfect order, from first to last event."""
-    found: list[Message] = []
-    for number in range(60):
-        channel, touch_point, kinds, outcomes = CHANNELS[number % 3]
-        for place, kind in enumerate((kinds[0], kinds[1], kinds[-1])):
-            moment = 1_700_000_000_000 + number * 60_000 + place * 20_000
-            data: dict[str, object] = {"touch_point": touch_point, "time": moment}
-            if kind == "ended":
-                data["outcome"] = outcomes[0]
-            found.append(message(f"g{number}", f"{channel}.{kind}", f"g{number}-{place}", data))
-    return found
 
 
 def home(one: Message) -> int:
@@ -124,7 +110,7 @@ def mixed(stack: RunningStack) -> Iterator[Run]:
     # The topic takes larger records than this worker: its limit is another process's setting.
     corner = make_corner(stack, PARTITIONS="4")
     corner = replace(corner, settings=SETTINGS)
-    good = good_messages()
+    good = orderly(60)
     send(corner, good[:2])
     bad = send_bad(corner, bad_messages(good[0]))
     # Duplicates within the window of correction, of interactions that have ended.
@@ -136,7 +122,7 @@ def mixed(stack: RunningStack) -> Iterator[Run]:
 @pytest.fixture(scope="module")
 def pure(stack: RunningStack) -> Iterator[Rows]:
     corner = make_corner(stack, PARTITIONS="4")
-    send(corner, good_messages())
+    send(corner, orderly(60))
     drain(corner)
     yield tables(corner)["interaction_scores"]
     forget(corner)
@@ -214,7 +200,7 @@ def test_of_a_record_that_does_not_fit_head_length_and_hash_are_kept(mixed: Run)
 def test_duplicate_ids_are_counted_and_nothing_is_lost(mixed: Run) -> None:
     assert mixed.summary["duplicate"] == DUPLICATES
     assert sum(row["duplicates"] for row in mixed.tables["interaction_scores"].values()) == DUPLICATES
-    applied = len(good_messages())
+    applied = len(orderly(60))
     assert mixed.summary["applied"] == applied
     assert mixed.summary["consumed"] == applied + DUPLICATES + len(mixed.bad)
 
@@ -232,7 +218,7 @@ def without_log(rows: Rows) -> dict[tuple[Any, ...], dict[str, Any]]:
 
 def test_poison_alone_stops_the_worker_before_it_is_committed(stack: RunningStack) -> None:
     corner = make_corner(stack, PARTITIONS="1", REJECT_RUN_LIMIT="200")
-    good = good_messages()
+    good = orderly(60)
     poison = [one._replace(value=b"{") for one in good] * 10
     send(corner, [*good, *poison])
 
@@ -249,7 +235,7 @@ def test_poison_alone_stops_the_worker_before_it_is_committed(stack: RunningStac
 
 def test_the_rejects_that_stopped_the_worker_can_be_looked_at(stack: RunningStack) -> None:
     corner = make_corner(stack, PARTITIONS="1", REJECT_RUN_LIMIT="200")
-    send(corner, [one._replace(value=b"{") for one in good_messages()] * 10)
+    send(corner, [one._replace(value=b"{") for one in orderly(60)] * 10)
 
     assert run(corner, "worker", "--drain").returncode == 1
 
