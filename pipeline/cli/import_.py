@@ -1,14 +1,12 @@
 """`touchpoint import`: recorded data into the log, by a mapping file."""
 
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.interrupt import interruptible
 from pipeline.cli.output import write_json, write_line
 from pipeline.cli.progress import progress
 from pipeline.errors import ExitCode
@@ -49,7 +47,7 @@ def import_file(  # noqa: PLR0913 - one for each option
         recording = read_recording(file, read, limit=limit, watch=shown.watch)
     with recording:
         if not dry_run:
-            with _interruptible(stop):
+            with interruptible(stop):
                 _send(recording, read, pace)
         report = recording.report
     if json:
@@ -71,23 +69,6 @@ def _send(recording: "Recording", read: "MappingFile", pace: "Pace") -> None:
         progress(f"sending to {producer.topic}") as shown,
     ):
         deliver(recording, producer, pace, shown.watch)
-
-
-@contextmanager
-def _interruptible(stop: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM asks to stop, a second one ends the command where it is."""
-
-    def ask(_signal: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 def _print(report: "ImportReport", *, dry_run: bool) -> None:

@@ -1,10 +1,11 @@
-"""Sends events to the log and counts what Kafka acknowledged: the one place of `source/` that knows the Kafka client.
+"""Sends records to our topics and counts what Kafka acknowledged; of `source/` only this file knows the Kafka client.
 
 Every record's fate is known when `finish` returns. Order within a key holds through retries (idempotent producer).
 """
 
 import threading
 import zlib
+from collections.abc import Iterable
 from functools import lru_cache
 from types import TracebackType
 from typing import Final, Self
@@ -17,8 +18,9 @@ from kafka.partitioner import murmur2
 from pipeline.core.events import Event, Operation
 from pipeline.errors import KafkaError, KafkaUnavailableError, TopicError
 from pipeline.settings import Settings
-from pipeline.source.encode import encode
+from pipeline.source.encode import Headers, encode
 
+LOG: Final = "events"
 LINGER_MS: Final = 20
 BATCH_BYTES: Final = 256 * 1024
 # Records handed to the client and not yet acknowledged; the client itself sets no bound.
@@ -29,43 +31,44 @@ DELIVERY_SECONDS: Final = 60
 _KEYS_CACHED: Final = 65_536
 
 
-class EventProducer:
-    """Sends to the topic PREFIX.events. A context manager; leaving closes the client without waiting for more."""
+class RecordProducer:
+    """Sends to topics of one prefix. A context manager; leaving closes the client without waiting for more."""
 
-    def __init__(self, settings: Settings, channel: str, source: str) -> None:
-        """Connect. Raises StackError, KafkaUnavailableError, or TopicError if the topic is missing."""
-        self.topic = f"{settings.topic_prefix}.events"
+    def __init__(self, settings: Settings, topics: Iterable[str], linger_ms: int = LINGER_MS) -> None:
+        """Connect. Raises StackError, KafkaUnavailableError, or TopicError if a topic is missing.
+
+        `topics` are named without the prefix; a record waits up to `linger_ms` for others to travel with.
+        """
         self.acknowledged = 0
-        self._channel, self._source = channel, source
+        self._prefix = settings.topic_prefix
         self._crc32 = settings.partitioner == "crc32"
         self._handed_over = 0
         self._failed = 0
         self._error: BaseException | None = None
         self._change = threading.Condition()
         address = settings.kafka_address()
-        self._client = _connect(address, settings.max_record_bytes)
-        try:
-            self._partitions = len(self._client.partitions_for(self.topic))
-        except ClientError as error:
-            self._client.close(timeout=0)
-            message = f"topic {self.topic} is not at {address} ({error}): run `touchpoint topics apply`"
-            raise TopicError(message) from error
+        self._client = _connect(address, settings.max_record_bytes, linger_ms)
+        self._partitions: dict[str, int] = {}
+        for topic in topics:
+            self._partitions[topic] = self._count_partitions(self.name(topic), address)
 
-    def send(self, event: Event, event_id: str) -> None:
-        """Hand over one event; waits while too many are unacknowledged. Raises KafkaError once any record failed."""
+    def name(self, topic: str) -> str:
+        """The topic's whole name."""
+        return f"{self._prefix}.{topic}"
+
+    def send_record(self, topic: str, key: bytes, value: bytes, headers: Headers) -> None:
+        """Hand over one record; waits while too many are unacknowledged. Raises KafkaError once any record failed."""
         if self._handed_over - self.acknowledged >= MAX_IN_FLIGHT:
             self._wait(MAX_IN_FLIGHT // 2, DELIVERY_SECONDS)
         if self._error is not None:
             raise self._failure()
-        channel = None if isinstance(event, Operation) else self._channel
-        key, value, headers = encode(event, channel, event_id, self._source)
         try:
             future = self._client.send(
-                self.topic,
+                self.name(topic),
                 key=key,
                 value=value,
                 headers=headers,
-                partition=partition_of(key, self._partitions, self._crc32),
+                partition=partition_of(key, self._partitions[topic], self._crc32),
             )
         except ClientError as error:
             self._error = error
@@ -79,6 +82,14 @@ class EventProducer:
         self._wait(0, seconds)
         if self._error is not None:
             raise self._failure()
+
+    def _count_partitions(self, topic: str, address: str) -> int:
+        try:
+            return len(self._client.partitions_for(topic))
+        except ClientError as error:
+            self._client.close(timeout=0)
+            message = f"topic {topic} is not at {address} ({error}): run `touchpoint topics apply`"
+            raise TopicError(message) from error
 
     def _wait(self, in_flight: int, seconds: float) -> None:
         """Wait until no more than `in_flight` are open; the deadline moves on with every acknowledgement."""
@@ -104,9 +115,9 @@ class EventProducer:
     def _failure(self) -> KafkaError:
         error = self._error
         message = (
-            f"{self.topic}: sending failed: {type(error).__name__}: {error}; "
+            f"{self._prefix}: sending failed: {type(error).__name__}: {error}; "
             f"{self.acknowledged} events are acknowledged; "
-            "run the same import again: events that are already there count as duplicates"
+            "run the same command again: events that are already there count as duplicates"
         )
         if isinstance(error, RetriableError):
             return KafkaUnavailableError(message)
@@ -126,6 +137,21 @@ class EventProducer:
             self._client.close(timeout=0)
 
 
+class EventProducer(RecordProducer):
+    """Sends events of one channel and source to the topic PREFIX.events."""
+
+    def __init__(self, settings: Settings, channel: str, source: str) -> None:
+        """Connect. Raises StackError, KafkaUnavailableError, or TopicError if the topic is missing."""
+        super().__init__(settings, [LOG])
+        self.topic = self.name(LOG)
+        self._channel, self._source = channel, source
+
+    def send(self, event: Event, event_id: str) -> None:
+        """Hand over one event; waits while too many are unacknowledged. Raises KafkaError once any record failed."""
+        channel = None if isinstance(event, Operation) else self._channel
+        self.send_record(LOG, *encode(event, channel, event_id, self._source))
+
+
 @lru_cache(maxsize=_KEYS_CACHED)
 def partition_of(key: bytes, partitions: int, crc32: bool) -> int:  # noqa: FBT001 - the cache wants positions
     """The partition of a key as Java clients choose it (murmur2), or as librdkafka does (crc32)."""
@@ -133,13 +159,13 @@ def partition_of(key: bytes, partitions: int, crc32: bool) -> int:  # noqa: FBT0
     return hashed % partitions
 
 
-def _connect(address: str, max_record_bytes: int) -> KafkaProducer:
+def _connect(address: str, max_record_bytes: int, linger_ms: int) -> KafkaProducer:
     try:
         return KafkaProducer(
             bootstrap_servers=address.split(","),
             acks="all",
             enable_idempotence=True,
-            linger_ms=LINGER_MS,
+            linger_ms=linger_ms,
             batch_size=BATCH_BYTES,
             max_request_size=max_record_bytes,
             delivery_timeout_ms=DELIVERY_SECONDS * 1000,

@@ -24,7 +24,8 @@ from pipeline.source.simulator.systems import Systems
 from pipeline.source.simulator.truth import Truth, tell
 
 DEFAULT_DAY: Final = dt.date(2026, 3, 10)  # a Tuesday
-_TOPICS: Final = {Condition: "conditions", Feedback: "feedback", CustomerOutcome: "outcomes"}
+CONDITIONS: Final = "conditions"
+_TOPICS: Final = {Condition: CONDITIONS, Feedback: "feedback", CustomerOutcome: "outcomes"}
 
 
 class SimulatedDay(Struct, frozen=True):
