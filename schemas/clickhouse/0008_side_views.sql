@@ -1,0 +1,80 @@
+-- What customers said and what became of them, beside the score. Both say after, never because.
+-- An answer or an outcome to an interaction that no row knows, is open or was a probe, stands in its table only.
+CREATE OR REPLACE VIEW feedback_by_score AS
+SELECT
+    found.touch_point AS touch_point,
+    answers.measure AS measure,
+    multiIf(isNull(found.score), 'unscored', found.score > 75, 'good', found.score < 45, 'poor', 'fair') AS band,
+    count() AS n,
+    avg(answers.value) AS mean_answer,
+    avg(found.score) AS mean_score
+FROM
+(
+    SELECT interaction_id, touch_point, score
+    FROM interactions
+    WHERE state != 'open' AND NOT synthetic
+) AS found
+INNER JOIN
+(
+    SELECT interaction_id, measure, value
+    FROM feedback FINAL
+) AS answers USING (interaction_id)
+GROUP BY touch_point, measure, band
+COMMENT 'Does a lower score go with lower answers? Mean answer to the interactions of each band, by measure';
+
+-- An outcome that names no interaction counts for the last one that its customer began within 30 days before.
+-- An interaction counts once per kind; kinds that followed nothing are there with 0.
+CREATE OR REPLACE VIEW outcomes_after AS
+SELECT
+    touch_point,
+    band,
+    arrayJoin(assumeNotNull((SELECT groupUniqArray(kind) FROM outcomes))) AS kind,
+    total AS n,
+    followed[kind] AS n_followed,
+    n_followed / n AS share
+FROM
+(
+    SELECT
+        found.touch_point AS touch_point,
+        multiIf(isNull(found.score), 'unscored', found.score > 75, 'good', found.score < 45, 'poor', 'fair') AS band,
+        count() AS total,
+        sumMap(mapFromArrays(became.kinds, arrayMap(_ -> 1, became.kinds))) AS followed
+    FROM
+    (
+        SELECT interaction_id, touch_point, score
+        FROM interactions
+        WHERE state != 'open' AND NOT synthetic
+    ) AS found
+    LEFT JOIN
+    (
+        SELECT interaction_id, groupUniqArray(kind) AS kinds
+        FROM
+        (
+            SELECT assumeNotNull(interaction_id) AS interaction_id, kind
+            FROM outcomes FINAL
+            WHERE interaction_id IS NOT NULL
+            UNION ALL
+            SELECT earlier.interaction_id AS interaction_id, later.kind AS kind
+            FROM
+            (
+                SELECT assumeNotNull(customer) AS customer, key_id, kind, time
+                FROM outcomes FINAL
+                WHERE interaction_id IS NULL AND customer IS NOT NULL
+            ) AS later
+            ASOF INNER JOIN
+            (
+                SELECT assumeNotNull(customer) AS customer, key_id, started_at, interaction_id
+                FROM interactions
+                WHERE state != 'open' AND NOT synthetic
+                    AND customer IN (SELECT customer FROM outcomes WHERE interaction_id IS NULL)
+            ) AS earlier
+                ON later.customer = earlier.customer
+                AND later.key_id = earlier.key_id
+                AND later.time >= earlier.started_at
+            WHERE later.time < earlier.started_at + INTERVAL 30 DAY
+        )
+        GROUP BY interaction_id
+    ) AS became USING (interaction_id)
+    GROUP BY touch_point, band
+)
+COMMENT 'What became of customers after good, fair and poor interactions? Share of them that each outcome followed';
