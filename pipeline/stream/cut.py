@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pipeline.core.catalog import Catalog
 from pipeline.core.commit import CommitMetadata, Mark, encode_metadata
 from pipeline.core.record import Rejection
+from pipeline.core.scored import ScoredInteraction
 from pipeline.sink.block import Block
 from pipeline.sink.rows import LogPartition
 from pipeline.stream.decode import Record
@@ -17,11 +18,15 @@ from pipeline.stream.rejects import reject_row
 
 
 class Cut(Struct):
-    """A block, the records behind its rejects, and the positions to commit."""
+    """A block, the records behind its rejects, and the positions to commit.
+
+    `ended`: those of its rows that are the first to show an interaction as ended or timed out.
+    """
 
     block: Block
     rejected: list[Record]
     positions: dict[int, Committed]
+    ended: list[ScoredInteraction] = field(default_factory=list)
 
     def reject(self, where: LogPartition, rejections: Sequence[Rejection]) -> None:
         """Take over the rejects of one shard."""
@@ -50,6 +55,7 @@ class Cutter:
         for folding in live:
             stood = folding.stood_milliseconds() if stood_milliseconds is None else stood_milliseconds
             written, rejected, mark = folding.cut(stood)
+            cut.ended += folding.shard.output.take_ended()
             where = LogPartition(self._log.topic, self._log.topic_id, folding.partition)
             cut.block.add(where, written)
             cut.reject(where, rejected)

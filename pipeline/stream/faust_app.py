@@ -24,6 +24,9 @@ from pipeline.stream.log_topic import read_log, refuse_changed_log
 from pipeline.stream.side_tables import SideTables
 from pipeline.stream.watchdog import Watchdog
 from pipeline.stream.worker import Worker
+from pipeline.telemetry.health import Health
+from pipeline.telemetry.metrics import Metrics
+from pipeline.telemetry.pages import worker_pages
 
 LOG_CHECK_SECONDS: Final = 30.0
 YOUNG_OBJECTS: Final = 200_000  # a batch of records is freed by counting references; tests/bench shows what 700 costs
@@ -112,15 +115,21 @@ class LogService(Part):
         self._drain = drain
         self._drained = False
         self._worker: Worker | None = None
+        self._metrics = Metrics(catalog)
+        self._health = Health(settings.stall_timeout_seconds, self._watchdog.still_seconds)
+        self._server = worker_pages(self._metrics, self._health)
 
     @Service.task
     async def _work(self) -> None:
         """Connect, work, and end the process, whatever the reason."""
         try:
+            if self._settings.metrics_port != "off":
+                self._server.start(self._settings.metrics_address, self._settings.metrics_port)
             kafka_log = await read_log(self._settings, self._catalog)
             worker = Worker(
-                self._settings, self._catalog, kafka_log, crashed=self._fail, progress=self._watchdog.progress
-            )
+                self._settings, self._catalog, kafka_log, crashed=self._fail, progress=self._watchdog.progress,
+                metrics=self._metrics, health=self._health,
+            )  # fmt: skip
             self._worker = worker
             await worker.start()
             gc.freeze()
@@ -155,6 +164,7 @@ class LogService(Part):
         if self._worker is not None:
             await self._worker.stop(finish=self.failure is None)
             self.tally, self.open = self._worker.count()
+        self._server.stop()
 
 
 def run(settings: Settings, catalog: Catalog, *, drain: bool) -> LogService:

@@ -15,13 +15,14 @@ class Folding:
     """A shard at work.
 
     `stood_since` is the moment (monotonic seconds) from which its partition stands read to its
-    end, None while there is more to read.
+    end, None while there is more to read; `last_stamp` the Kafka time stamp of the last record folded here.
     """
 
     def __init__(self, partition: int, shard: Shard, decoder: Decoder, limit: RejectLimit | None = None) -> None:
         self.partition = partition
         self.shard = shard
         self.stood_since: float | None = None
+        self.last_stamp: int | None = None
         self._decode = decoder.decode
         self._limit = limit
 
@@ -49,6 +50,7 @@ class Folding:
                     undecodable = 0
                     if self._limit is not None:
                         self._limit.run_ended()
+        self.last_stamp = records[-1].timestamp
         if self._limit is not None:
             self._limit.consumed(len(records))
 

@@ -122,19 +122,33 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
 
     async def position_at_end(self, partition: int) -> int | None:
         """The next offset to fetch, if the partition is read to its end as of the latest fetch; else None."""
-        topic_partition = TopicPartition(self._topic, partition)
-        end = self._consumer.last_stable_offset(topic_partition)
-        if end is None or end < 0 or topic_partition not in self._consumer.assignment():
+        end = self.end_seen(partition)
+        if end is None:
             return None
-        position: int = await self._consumer.position(topic_partition)
+        position: int = await self._consumer.position(TopicPartition(self._topic, partition))
         return position if position >= end else None
+
+    def end_seen(self, partition: int) -> int | None:
+        """The log's end as of the latest fetch; None before one."""
+        topic_partition = TopicPartition(self._topic, partition)
+        if topic_partition not in self._consumer.assignment():
+            return None
+        end = self._consumer.last_stable_offset(topic_partition)
+        return None if end is None or end < 0 else int(end)
+
+    async def ends(self, partitions: set[int]) -> dict[int, int]:
+        """The log's ends as the broker reports them now. Raises `KafkaUnavailableError` when it does not."""
+        try:
+            ends = await self._consumer.end_offsets([TopicPartition(self._topic, number) for number in partitions])
+        except ClientError as error:
+            raise KafkaUnavailableError(f"the ends of {self._topic} are not known: {error!r}") from error
+        return {one.partition: end for one, end in ends.items()}
 
     async def read_to_end(self, partitions: set[int]) -> bool:
         """Whether these partitions are read to the end that the broker reports now."""
-        topic_partitions = [TopicPartition(self._topic, number) for number in partitions]
-        ends = await self._consumer.end_offsets(topic_partitions)
-        positions = [await self._consumer.position(one) for one in topic_partitions]
-        return all(position >= ends[one] for one, position in zip(topic_partitions, positions, strict=True))
+        ends = await self.ends(partitions)
+        positions = {one: await self._consumer.position(TopicPartition(self._topic, one)) for one in partitions}
+        return all(positions[one] >= ends[one] for one in partitions)
 
     async def first_kept(self, partition: int) -> int:
         """The first offset that retention has left."""

@@ -20,6 +20,7 @@ from pipeline.stream.kafka_client import Committed, LogConsumer, LogReader, read
 from pipeline.stream.place import Log, find_place, refuse_other_settings
 from pipeline.stream.rebuild import LookUp, rebuild
 from pipeline.stream.reject_limit import RejectLimit
+from pipeline.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Partitions:
         look_up: LookUp,
         crashed: Callable[[BaseException], Awaitable[None]],
         progress: Callable[[], None],
+        metrics: Metrics,
     ) -> None:
         self.number = 0
         self.live: dict[int, Folding] = {}
@@ -60,6 +62,7 @@ class Partitions:
         self._feed = feed
         self._busy = busy
         self._finish, self._look_up, self._crashed, self._progress = finish, look_up, crashed, progress
+        self._metrics = metrics
         self._limit = RejectLimit(settings)
         self._kept: dict[int, Folding] = {}
         self._rebuild: asyncio.Task[None] | None = None
@@ -158,6 +161,7 @@ class Partitions:
         started = time.monotonic()
         await rebuild(reader, Folding(partition, shard, self._decoder), place, self._look_up, self._progress)
         refuse_other_settings(self._catalog, place.metadata, shard.clock, epoch)
+        self._metrics.rebuilt(time.monotonic() - started)
         log.info(
             "%s/%d: live at offset %d with %d interactions held, rebuilt from offset %d in %.1f s",
             self._log.topic, partition, place.position, len(shard.held), place.replay_offset,

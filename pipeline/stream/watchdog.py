@@ -34,6 +34,10 @@ class Watchdog:
         """Something moved."""
         self._moved = time.monotonic()
 
+    def still_seconds(self) -> float:
+        """How long there has been work and nothing has moved."""
+        return time.monotonic() - self._moved
+
     def stopping(self) -> None:
         """A shutdown begins: it has its own, shorter time."""
         self._stopping = self._stopping or time.monotonic()

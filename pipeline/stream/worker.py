@@ -24,10 +24,13 @@ from pipeline.stream.cut import Cutter
 from pipeline.stream.decode import Decoder
 from pipeline.stream.folding import Folding
 from pipeline.stream.kafka_client import Batch, LogConsumer, RejectSender, partition_of
+from pipeline.stream.observer import Observer
 from pipeline.stream.partitions import Partitions
 from pipeline.stream.place import Log
 from pipeline.stream.rejects import ROOM_BYTES
 from pipeline.stream.writer import Writer
+from pipeline.telemetry.health import Health
+from pipeline.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ class Worker:
     `crashed` is told what would otherwise be lost in a callback; `progress` is called whenever the path has moved.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # by keyword: whom it tells what
         self,
         settings: Settings,
         catalog: Catalog,
@@ -53,6 +56,8 @@ class Worker:
         *,
         crashed: Callable[[BaseException], Awaitable[None]],
         progress: Callable[[], None],
+        metrics: Metrics,
+        health: Health,
     ) -> None:
         self.log = kafka_log
         self.broker_answers = True
@@ -69,7 +74,7 @@ class Worker:
         self._busy = asyncio.Lock()  # held while a batch is folded or a block is cut
         self.partitions = Partitions(
             settings, catalog, kafka_log, decoder=decoder, feed=self._feed, busy=self._busy,
-            finish=self._finish, look_up=self._look_up, crashed=crashed, progress=progress,
+            finish=self._finish, look_up=self._look_up, crashed=crashed, progress=progress, metrics=metrics,
         )  # fmt: skip
         self._consumer = self.partitions.consumer = LogConsumer(
             settings,
@@ -81,7 +86,12 @@ class Worker:
         self._sender = RejectSender(
             settings, f"{settings.topic_prefix}.rejected", settings.max_record_bytes + ROOM_BYTES
         )
-        self._writer = Writer(settings, self._consumer, self._sender, progress)
+        self._writer = Writer(settings, self._consumer, self._sender, progress, metrics)
+        self._observer = Observer(
+            self.partitions, self._consumer, metrics, health,
+            in_flight=lambda: self._in_flight is not None,
+            silent=self._silent_services,
+        )  # fmt: skip
         self._cutter = Cutter(kafka_log, catalog, settings.epoch)
         self._in_flight: asyncio.Task[bool] | None = None
         self._last_cut = time.monotonic()
@@ -96,9 +106,11 @@ class Worker:
         await self._feed.start()
         self._started = True
         await self._consumer.start()
+        self._observer.start()
 
     async def stop(self, *, finish: bool) -> None:
         """Leave the group; first, with `finish`, commit what is in hand. What takes too long is read again."""
+        self._observer.stop()
         if self._started and finish and not await self._finish():
             log.warning("not all was durable in time: what was read beyond the last commit will be read again")
         self.partitions.cancel_rebuild()
@@ -114,6 +126,11 @@ class Worker:
         partitions = self.partitions
         behind = bool(partitions.rebuilding) or any(one.stood_since is None for one in partitions.live.values())
         return self._in_flight is not None or self._busy.locked() or (behind and self.broker_answers)
+
+    def _silent_services(self) -> list[str]:
+        reasons = [] if self.broker_answers else ["no Kafka broker answers"]
+        refusal = self._writer.refusal
+        return [*reasons, f"ClickHouse does not take the block in hand: {refusal}"] if refusal else reasons
 
     async def run(self, should_stop: Callable[[], bool], *, drain: bool = False) -> None:
         """The loop. With `drain` it ends when the log is worked off and everything is written."""

@@ -7,6 +7,7 @@ the block in flight. The order is the promise: nothing is committed before it is
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -20,6 +21,7 @@ from pipeline.stream.cut import Cut
 from pipeline.stream.decode import Record
 from pipeline.stream.kafka_client import LogConsumer, RejectSender
 from pipeline.stream.rejects import reject_message, shortened
+from pipeline.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -94,17 +96,43 @@ class Writer(Inserter):
     """Writes one cut of the log at a time."""
 
     def __init__(
-        self, settings: Settings, consumer: LogConsumer, sender: RejectSender, progress: Callable[[], None]
+        self,
+        settings: Settings,
+        consumer: LogConsumer,
+        sender: RejectSender,
+        progress: Callable[[], None],
+        metrics: Metrics,
     ) -> None:
         super().__init__(settings, sender, progress)
+        self.refusal = ""  # why ClickHouse did not take the block in hand, so far
         self._consumer = consumer
+        self._metrics = metrics
 
     async def write(self, cut: Cut) -> bool:
         """Make a cut durable and commit it; False when given up or when somebody else owns the partitions by now.
 
         Raises ClickHouseError when only an operator can help.
         """
-        return await self.make_durable(cut.block, cut.rejected) and await self._consumer.commit(cut.positions)
+        committed = await self.make_durable(cut.block, cut.rejected) and await self._consumer.commit(cut.positions)
+        if committed:
+            self.refusal = ""
+            self._metrics.interactions_ended(cut.ended)
+            self._metrics.all_durable()
+        return committed
+
+    def _insert(self, block: Block) -> Written | None:
+        started = time.monotonic()
+        written = super()._insert(block)
+        if written is not None:
+            self.refusal = ""
+            refused = sum(row.records for row in written.refused)
+            self._metrics.block_inserted(time.monotonic() - started, written.rows, written.rejects, refused)
+        return written
+
+    def _retried(self, answer: Answer) -> None:
+        super()._retried(answer)
+        self.refusal = answer.label
+        self._metrics.insert_retried(answer.label)
 
     async def earlier_lives(self, ids: Sequence[str]) -> Mapping[str, list[tuple[str, int]]]:
         """Topic id and first offset of every life that the table knows of these interactions."""

@@ -5,6 +5,7 @@ The only place that knows prometheus_client, which counts one value at a time: s
 """
 
 import platform
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,6 +42,7 @@ RETRY_REASONS: Final = (
     "not_enough_space",
     OTHER,
 )
+ERROR_NAME: Final = re.compile(r"\((\w+)\)$")
 MISS_CAUSES: Final = ("never", "stale")
 SCORES: Final = "interaction_scores"
 REJECTS: Final = "rejected_events"
@@ -146,9 +148,10 @@ class Metrics(Collector):
             self._series.count(the.INSERTED_ROWS, (REJECTS,), rejects)
             self._series.count(the.RECORDS_REJECTED, (RejectReason.ROW_REFUSED.value,), refused_records)
 
-    def insert_retried(self, error: str) -> None:
-        """ClickHouse could not take a block: the name of its error, empty when it did not answer."""
-        reason = error.lower() or UNREACHABLE
+    def insert_retried(self, label: str) -> None:
+        """ClickHouse could not take a block; the label of its answer names an error in brackets, if it did answer."""
+        named = ERROR_NAME.search(label)
+        reason = named[1].lower() if named else UNREACHABLE
         with self._lock:
             self._series.count(the.INSERT_RETRIES, (reason if reason in RETRY_REASONS else OTHER,))
 

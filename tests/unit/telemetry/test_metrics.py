@@ -16,6 +16,8 @@ from pipeline.core.events import Outcome, RejectReason
 from pipeline.core.scored import ScoredInteraction
 from pipeline.core.scoring import Score, UnscoredReason
 from pipeline.core.tally import Tally
+from pipeline.sink.clickhouse import judge
+from pipeline.sink.verdicts import Answer, Verdict, judge_code
 from pipeline.telemetry.definitions import METRICS, Kind
 from pipeline.telemetry.metrics import MAX_TOUCH_POINTS, Metrics, PartitionView
 from tests.scored_rows import scored
@@ -254,11 +256,18 @@ def test_a_partition_that_went_elsewhere_is_shown_no_more(metrics: Metrics) -> N
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"),
-    [("TOO_MANY_PARTS", "too_many_parts"), ("", "unreachable"), ("SOMETHING_NEW", "other"), ("KEEPER", "other")],
+    ("answer", "reason"),
+    [
+        (judge_code(252, "too many parts"), "too_many_parts"),
+        (judge_code(241, "memory"), "memory_limit_exceeded"),
+        (judge_code(999, "keeper"), "other"),
+        (judge(ConnectionRefusedError()), "unreachable"),
+        (judge(EOFError()), "unreachable"),
+    ],
 )
-def test_a_retry_has_one_of_few_reasons(metrics: Metrics, error: str, reason: str) -> None:
-    metrics.insert_retried(error)
+def test_a_retry_has_one_of_few_reasons(metrics: Metrics, answer: Answer, reason: str) -> None:
+    assert answer.verdict is Verdict.RETRY
+    metrics.insert_retried(answer.label)
     assert value(metrics, "touchpoint_insert_retries_total", reason=reason) == 1
 
 

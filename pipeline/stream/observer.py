@@ -1,0 +1,131 @@
+"""Looks at the worker once a second and tells metrics and health what it sees; changes nothing.
+
+A task of its own, so that it goes on while the path waits for ClickHouse. Whatever fails here costs a look.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from pipeline.core.catalog import TouchPoint
+from pipeline.core.tally import Tally
+from pipeline.errors import KafkaError
+from pipeline.stream.folding import Folding
+from pipeline.stream.kafka_client import LogConsumer
+from pipeline.stream.partitions import Partitions
+from pipeline.telemetry.health import Health
+from pipeline.telemetry.metrics import Metrics, PartitionView
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 1.0
+ASK_SECONDS: Final = 5.0  # how often the broker is asked for the end of a log that is not being fetched
+
+
+class Observer:
+    """Looks at partitions and services. `in_flight`: whether a block is; `silent`: services that do not answer."""
+
+    def __init__(  # noqa: PLR0913  # what it looks at, and whom it tells
+        self,
+        partitions: Partitions,
+        consumer: LogConsumer,
+        metrics: Metrics,
+        health: Health,
+        *,
+        in_flight: Callable[[], bool],
+        silent: Callable[[], list[str]],
+    ) -> None:
+        self._partitions = partitions
+        self._consumer = consumer
+        self._metrics = metrics
+        self._health = health
+        self._in_flight = in_flight
+        self._silent = silent
+        self._ends: dict[int, int] = {}
+        self._asked = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._task = asyncio.create_task(self._go_on_looking())
+
+    def stop(self) -> None:
+        """Look no more: the worker is shutting down."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self._health.beat(["the worker is shutting down"])
+
+    async def _go_on_looking(self) -> None:
+        while True:
+            try:
+                self._look()
+                await self._ask_for_ends()
+            except Exception:
+                log.exception("metrics miss a look")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _look(self) -> None:
+        metrics, partitions = self._metrics, self._partitions
+        live = list(partitions.live.values())
+        tally = Tally()
+        tally.add(partitions.tally)
+        for folding in live:
+            tally.add(folding.shard.output.tally)
+        metrics.records_counted(tally)
+        metrics.gaps_counted(partitions.data_gap_records)
+        metrics.open_counted(line for folding in live for line in _open_at(folding))
+        metrics.partitions_seen([self._view(folding) for folding in live], len(partitions.rebuilding))
+        if not self._in_flight() and all(self._is_cut(folding) for folding in live):
+            metrics.all_durable()
+        self._health.beat(self._unready())
+
+    def _view(self, folding: Folding) -> PartitionView:
+        mark = folding.shard.mark()
+        end = self._consumer.end_seen(folding.partition)
+        asked = self._ends.get(folding.partition)
+        if end is None or (asked is not None and asked > end):
+            end = asked
+        return PartitionView(
+            partition=folding.partition,
+            position=mark.position,
+            end=end,
+            replay_offset=mark.replay_offset,
+            clock=mark.clock,
+            stamp=folding.last_stamp,
+        )
+
+    def _is_cut(self, folding: Folding) -> bool:
+        """Whether all that was read has gone into a block."""
+        committed = self._partitions.committed.get(folding.partition)
+        return committed is not None and committed.position == folding.shard.position
+
+    def _unready(self) -> list[str]:
+        partitions = self._partitions
+        reasons = self._silent()
+        if not partitions.live and not partitions.rebuilding:
+            reasons.append("no partition is assigned")
+        if partitions.rebuilding:
+            reasons.append(f"being rebuilt: partitions {', '.join(map(str, sorted(partitions.rebuilding)))}")
+        return reasons
+
+    async def _ask_for_ends(self) -> None:
+        """What is held back is not fetched, so the client does not hear how the log grows."""
+        partitions = self._partitions
+        if partitions.held_back and time.monotonic() - self._asked > ASK_SECONDS:
+            self._asked = time.monotonic()
+            try:
+                async with asyncio.timeout(ASK_SECONDS):
+                    self._ends = await self._consumer.ends(set(partitions.live))
+            except (KafkaError, TimeoutError):
+                log.debug("the end of the log is not known")
+
+
+def _open_at(folding: Folding) -> Iterator[tuple[TouchPoint, int, float]]:
+    clock = folding.shard.clock + folding.stood_milliseconds()
+    for held, count in folding.shard.output.still_open.oldest():
+        if held.touch_point is not None:
+            opened_at = clock if held.opened_at is None else held.opened_at
+            yield held.touch_point, count, max(clock - opened_at, 0) / 1000
