@@ -18,8 +18,9 @@ def shown() -> dict[str, dict[str, str]]:
 
 def test_show_lists_every_setting_with_help() -> None:
     lines = run("show").stdout.splitlines()
+    described = Settings.model_fields.values()
     assert [line.split()[0] for line in lines] == ["name", *Settings.model_fields]
-    assert lines[-1].endswith("Retention that `topics apply` gives the log.")
+    assert all(line.endswith(str(field.description)) for line, field in zip(lines[1:], described, strict=True))
 
 
 def test_show_says_where_each_value_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
