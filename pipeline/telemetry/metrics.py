@@ -63,12 +63,16 @@ class PartitionView(Struct, frozen=True):
 
 
 class _Place(Struct):
-    """Where the interactions that end at one touch-point are counted; `lost`: labels by model and ledger line."""
+    """Where the interactions that end at one touch-point are counted.
 
+    `lost`: points by model and ledger line; `lost_under`: the same by the fingerprint of a model's version.
+    """
+
+    label: Labels
     score: Histogram
     coverage: Histogram
-    label: Labels
-    lost: dict[str, dict[str, Labels]]
+    lost: dict[str, dict[str, float]]
+    lost_under: dict[str, dict[str, float]]
 
 
 class Metrics(Collector):
@@ -106,7 +110,6 @@ class Metrics(Collector):
 
     def interactions_ended(self, rows: Iterable[ScoredInteraction]) -> None:
         """These interactions have ended or timed out: the rows that say so first are committed."""
-        points_lost = self._series.values[the.POINTS_LOST.name]
         with self._lock:
             for row in rows:
                 if row.attributes.synthetic:
@@ -120,10 +123,10 @@ class Metrics(Collector):
                     self._series.count(the.UNSCORED, place.label)
                     continue
                 place.score.add(score.score)
-                labels = place.lost[touch_point.model.fingerprint]
+                lost = place.lost_under[touch_point.model.fingerprint]
                 for element, points in score.points_lost.items():
                     if points:
-                        points_lost[labels[element]] += points
+                        lost[element] += points
 
     def open_counted(self, found: Iterable[tuple[TouchPoint, int, float]]) -> None:
         """How many are open, and since how many seconds the oldest is, for each shard and touch-point."""
@@ -201,6 +204,12 @@ class Metrics(Collector):
                 name: {labels: (one.cumulative(), one.total) for labels, one in series.items()}
                 for name, series in self._series.histograms.items()
             }
+            values[the.POINTS_LOST.name] = {
+                (*place.label, model, element): points
+                for place in self._places.values()
+                for model, lost in place.lost.items()
+                for element, points in lost.items()
+            }
             stamps, durable_at = self._stamps, self._durable_at
         values[the.COMMIT_AGE.name][()] = time.monotonic() - durable_at
         now = self._now()
@@ -228,26 +237,22 @@ class Metrics(Collector):
         if place is None:
             name = name if len(self._places) < MAX_TOUCH_POINTS else OTHER
             place = self._places.get(name) or self._open_place(name)
-        if touch_point.model.fingerprint not in place.lost:
-            self._expect(place, touch_point)
+        model = touch_point.model
+        if model.fingerprint not in place.lost_under:
+            lost = place.lost_under[model.fingerprint] = place.lost.setdefault(model.name, {})
+            for line in model.owners:
+                lost.setdefault(line, 0.0)
         return place
 
     def _open_place(self, name: str) -> _Place:
         series = self._series
         for metric in (the.SCORE, the.COVERAGE, the.UNSCORED, the.INTERACTIONS_OPEN, the.OLDEST_OPEN):
             series.begin(metric, name)
-        label, histograms = (name,), series.histograms
-        place = _Place(histograms[the.SCORE.name][label], histograms[the.COVERAGE.name][label], label, {})
+        label = (name,)
+        score, coverage = (series.histograms[metric.name][label] for metric in (the.SCORE, the.COVERAGE))
+        place = _Place(label, score, coverage, {}, {})
         self._places[name] = place
         return place
-
-    def _expect(self, place: _Place, touch_point: TouchPoint) -> None:
-        """Every line that the ledger of this model can have."""
-        model = touch_point.model
-        labels = {line: (*place.label, model.name, line) for line in model.owners}
-        for each in labels.values():
-            self._series.begin(the.POINTS_LOST, *each)
-        place.lost[model.fingerprint] = labels
 
     def _begin_at_zero(self, catalog: Catalog) -> None:
         """All series that are known beforehand, so that a first increase is seen as one."""
