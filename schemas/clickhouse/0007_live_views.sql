@@ -118,7 +118,7 @@ COMMENT 'Who is here and who still waits, and for how long? Open interactions by
 CREATE OR REPLACE VIEW score_over_time AS
 SELECT
     touch_point,
-    toStartOfFifteenMinutes(started_at) AS started_from,
+    toStartOfFifteenMinutes(started_at)::DateTime64(3, 'UTC') AS started_from,
     formatDateTime(started_from, '%Y-%m-%d %H:%i', time_zone) AS local_from,
     formatDateTime(started_from, '%Y-%m-%d %H:00', time_zone) AS local_hour,
     count() AS n,
@@ -150,7 +150,7 @@ FROM
     SELECT
         touch_point,
         time_zone,
-        toStartOfFifteenMinutes(started_at) AS quarter,
+        toStartOfFifteenMinutes(started_at)::DateTime64(3, 'UTC') AS quarter,
         model,
         model_version,
         line.1 AS element,
@@ -259,7 +259,7 @@ FROM
                 SELECT
                     touch_point,
                     time_zone,
-                    toStartOfFifteenMinutes(started_at) AS quarter,
+                    toStartOfFifteenMinutes(started_at)::DateTime64(3, 'UTC') AS quarter,
                     count() AS n,
                     count(score) AS n_scored,
                     countIf(score IS NULL) AS n_unscored,
