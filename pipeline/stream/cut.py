@@ -9,6 +9,7 @@ from pipeline.core.commit import CommitMetadata, Mark, encode_metadata
 from pipeline.core.record import Rejection
 from pipeline.core.scored import ScoredInteraction
 from pipeline.sink.block import Block
+from pipeline.sink.clocks import ClockRow
 from pipeline.sink.rows import LogPartition
 from pipeline.stream.decode import Record
 from pipeline.stream.folding import Folding
@@ -18,7 +19,7 @@ from pipeline.stream.rejects import reject_row
 
 
 class Cut(Struct):
-    """A block, the records behind its rejects, and the positions to commit.
+    """A block, the records behind its rejects, and the positions to commit with the clocks there.
 
     `ended`: those of its rows that are the first to show an interaction as ended or timed out.
     """
@@ -27,6 +28,7 @@ class Cut(Struct):
     rejected: list[Record]
     positions: dict[int, Committed]
     ended: list[ScoredInteraction] = field(default_factory=list)
+    clocks: list[ClockRow] = field(default_factory=list)
 
     def reject(self, where: LogPartition, rejections: Sequence[Rejection]) -> None:
         """Take over the rejects of one shard."""
@@ -62,6 +64,8 @@ class Cutter:
             position = self._commit_of(mark)
             if position != committed.get(folding.partition):
                 cut.positions[folding.partition] = committed[folding.partition] = position
+                if mark.clock >= 0:
+                    cut.clocks.append(ClockRow(where, mark.clock, mark.position))
         return cut
 
     def _commit_of(self, mark: Mark) -> Committed:

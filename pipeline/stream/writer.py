@@ -15,6 +15,7 @@ from typing import TypeVar
 from pipeline.settings import Settings
 from pipeline.sink.block import Block, Patience, Written
 from pipeline.sink.clickhouse import ClickHouse, connect
+from pipeline.sink.clocks import write_clocks
 from pipeline.sink.rows import Pseudonyms
 from pipeline.sink.verdicts import Answer
 from pipeline.stream.cut import Cut
@@ -113,7 +114,8 @@ class Writer(Inserter):
 
         Raises ClickHouseError when only an operator can help.
         """
-        committed = await self.make_durable(cut.block, cut.rejected) and await self._consumer.commit(cut.positions)
+        durable = await self.make_durable(cut.block, cut.rejected) and await self._run(self._write_clocks, cut)
+        committed = durable and await self._consumer.commit(cut.positions)
         if committed:
             self.refusal = ""
             self._metrics.interactions_ended(cut.ended)
@@ -133,6 +135,9 @@ class Writer(Inserter):
         super()._retried(answer)
         self.refusal = answer.label
         self._metrics.insert_retried(answer.label)
+
+    def _write_clocks(self, cut: Cut) -> bool:
+        return write_clocks(self._clickhouse, cut.clocks, Patience(self._stop, self._retried))
 
     async def earlier_lives(self, ids: Sequence[str]) -> Mapping[str, list[tuple[str, int]]]:
         """Topic id and first offset of every life that the table knows of these interactions."""
