@@ -8,7 +8,14 @@ from aiokafka.record.util import calc_crc32c
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
 LOG_APPEND_TIME: Final = 0x08
-CRC_AT, ATTRIBUTES_AT, MAX_TIMESTAMP_AT = 17, 21, 35
+LENGTH_AT, CRC_AT, ATTRIBUTES_AT, MAX_TIMESTAMP_AT, RECORDS_AT = 8, 17, 21, 35, 61
+# A record with key `k`, value `vv` and no headers, in ways that no client writes, but a broker takes.
+SPELLINGS: Final = {
+    "usual": b"\x00\x00\x00\x02k\x04vv\x00",
+    "long number": b"\x00\x00\x00\x82\x80\x80\x80\x00k\x04vv\x00",
+    "number beyond 32 bits": b"\x00\x00\x00\x82\x80\x80\x80\x10k\x04vv\x00",
+    "number far beyond 32 bits": b"\x00\x00\x00\x02k\x84\x80\x80\x80\x70vv\x00",
+}
 
 Sent = tuple[bytes | None, bytes | None, Sequence[tuple[bytes, bytes | None]]]
 
@@ -58,3 +65,10 @@ def sealed(data: bytearray) -> bytes:
     """With the checksum that belongs to it."""
     struct.pack_into(">I", data, CRC_AT, calc_crc32c(bytes(data[ATTRIBUTES_AT:])))
     return bytes(data)
+
+
+def batch_of(record: bytes) -> bytes:
+    """A batch that holds these bytes as its only record."""
+    data = bytearray(batch([(b"", b"", [])]))[:RECORDS_AT] + bytes([2 * len(record)]) + record
+    struct.pack_into(">i", data, LENGTH_AT, len(data) - LENGTH_AT - 4)
+    return sealed(data)

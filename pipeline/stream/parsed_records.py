@@ -9,14 +9,16 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka.consumer import fetcher
-from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatch, _DefaultRecordBatchPy
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecord, _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 from aiokafka.structs import TopicPartition
 
 from pipeline.errors import KafkaError
 from pipeline.stream.decode import NAMES_MADE_PRINTABLE, Record
 
-STRICT: Final = "utf-8"
+INT: Final = 32
+LONG: Final = 64
 
 
 def hand_out_parsed_records() -> None:
@@ -87,11 +89,11 @@ class _Reading(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is u
 
 
 class _TolerantRecords(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka is untyped
-    """The batches from the one that holds `offset` on, each read by the client's slower parser in Python."""
+    """The batches from the one that holds `offset` on."""
 
     def __init__(self, data: bytes, offset: int) -> None:
         super().__init__(data)
-        while self.has_next() and DefaultRecordBatch(self._next_slice).next_offset <= offset:
+        while self.has_next() and _DefaultRecordBatchPy(self._next_slice).next_offset <= offset:
             self.next_batch()
 
     def next_batch(self) -> Any:  # noqa: ANN401  # aiokafka is untyped
@@ -101,33 +103,59 @@ class _TolerantRecords(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka is u
 
 
 class _TolerantBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # aiokafka is untyped
+    """Reads each record as the broker did when it took it, so that nothing which the broker takes cannot be read.
+
+    Slower than the client's compiled parser by far. Apart from names, that one refuses numbers of more bits than they
+    may have, where the broker drops the bits; the client's parser in Python reads beyond its memory then.
+    """
+
     _buffer: bytearray
+    _pos: int
 
-    def _maybe_uncompress(self) -> None:
-        super()._maybe_uncompress()
-        self._buffer = _TolerantBytes(self._buffer)
-
-    def __next__(self) -> Record:
-        record = super().__next__()
-        headers = [(_printable(name), value) for name, value in record.headers]
-        if headers != record.headers:
+    def _read_msg(self) -> Record:
+        data = _Cursor(self._buffer, self._pos)
+        end = data.number() + data.position
+        data.position += 1  # flags without a meaning so far
+        since_first = data.number(LONG)
+        stamped_by_log = self.timestamp_type == self.LOG_APPEND_TIME
+        stamp = self.max_timestamp if stamped_by_log else self.first_timestamp + since_first
+        offset = self.base_offset + data.number()
+        key, value = data.content(), data.content()
+        named = [(data.content() or b"", data.content()) for _ in range(data.number())]
+        if data.position != end:
+            raise CorruptRecordException(f"a record ends at byte {data.position}, not at {end}")
+        self._pos = end
+        headers = [(name.decode(errors="backslashreplace"), content) for name, content in named]
+        if any(name.encode() != raw for (name, _), (raw, _) in zip(headers, named, strict=True)):
             headers.append(NAMES_MADE_PRINTABLE)
-        parsed: Record = DefaultRecord(
-            record.offset, record.timestamp, record.timestamp_type, record.key, record.value, headers
-        )
-        return parsed
+        record: Record = DefaultRecord(offset, stamp, self.timestamp_type, key, value, headers)
+        return record
 
 
-class _TolerantBytes(bytearray):
-    """Bytes whose slices decode also where they are no UTF-8, to a text that is no valid one."""
+class _Cursor:
+    """Reads the two kinds of fields that a record has. Raises IndexError beyond the end."""
 
-    def __getitem__(self, place: Any) -> Any:  # noqa: ANN401  # int for int, bytes for slice
-        found = super().__getitem__(place)
-        return _TolerantBytes(found) if isinstance(place, slice) else found
+    def __init__(self, data: bytearray, position: int) -> None:
+        self.position = position
+        self._data = data
 
-    def decode(self, encoding: str = STRICT, _errors: str = "strict") -> str:
-        return super().decode(encoding, "surrogateescape")
+    def number(self, bits: int = INT) -> int:
+        """Seven bits a byte, lowest first, sign in the lowest bit; what is beyond `bits` does not count."""
+        number = shift = 0
+        more = True
+        while more:
+            byte = self._data[self.position]
+            self.position += 1
+            number |= (byte & 0x7F) << shift
+            shift += 7
+            more = byte > 0x7F  # noqa: PLR2004  # the highest bit
+        number &= (1 << bits) - 1
+        return (number >> 1) ^ -(number & 1)
 
-
-def _printable(name: str) -> str:
-    return name.encode(STRICT, "surrogateescape").decode(STRICT, "backslashreplace")
+    def content(self) -> bytes | None:
+        """Its length first; null if that is negative."""
+        length = self.number()
+        if length < 0:
+            return None
+        start, self.position = self.position, self.position + length
+        return bytes(self._data[start : self.position])

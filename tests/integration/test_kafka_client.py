@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecord
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
@@ -17,7 +19,7 @@ from pipeline.settings import Settings
 from pipeline.stream.decode import NAMES_MADE_PRINTABLE, Record
 from pipeline.stream.kafka_client import LogConsumer, LogReader
 from tests.integration.conftest import Place
-from tests.raw_records import RawName
+from tests.raw_records import SPELLINGS, RawName, batch_of
 
 pytestmark = pytest.mark.integration
 
@@ -115,6 +117,20 @@ async def send(
             await producer.send(topic.name, key=b"k", value=value, headers=headers)
 
 
+async def send_raw(topic: Topic, data: bytes) -> None:
+    """A batch as it is, past every producer's manners."""
+    client = AIOKafkaClient(bootstrap_servers=topic.brokers)
+    await client.bootstrap()
+    try:
+        await client.set_topics([topic.name])
+        leader = client.cluster.leader_for_partition(TopicPartition(topic.name, 0))
+        response = await client.send(leader, ProduceRequest(None, -1, 10_000, [(topic.name, [(0, data)])]))
+    finally:
+        await client.close()
+    ((_, ((_, error, *_),)),) = response.topics
+    assert error == 0
+
+
 def test_records_are_the_parsers_own_with_what_decoding_reads(topic: Topic, read: Read) -> None:
     headers: list[Header] = [("a", b"1"), ("a", None), ("é", b"\xff")]
     asyncio.run(send(topic, [b"v0"], headers))
@@ -135,6 +151,13 @@ def test_a_damaged_header_name_harms_no_neighbour(topic: Topic, read: Read, code
     ]  # fmt: skip
     whole = [("a", b"1")]
     assert [one.headers for one in found] == [whole, [*whole, ("x\\xff", b"2"), NAMES_MADE_PRINTABLE], whole, whole]
+
+
+@pytest.mark.parametrize("record", SPELLINGS.values(), ids=SPELLINGS)
+def test_every_record_that_the_broker_takes_is_read(topic: Topic, record: bytes) -> None:
+    asyncio.run(send_raw(topic, batch_of(record)))
+    ((key, value, headers),) = [(one.key, one.value, one.headers) for one in asyncio.run(topic.beside(1))]
+    assert (key, value, headers) == (b"k", b"vv", [])
 
 
 @pytest.mark.parametrize("name", ["b", DAMAGED], ids=["text", "no text"])

@@ -21,7 +21,7 @@ from pipeline.stream.decode import NAMES_MADE_PRINTABLE, Record
 from pipeline.stream.parsed_records import FetchedBytes, ParsedRecords
 from pipeline.stream.rejects import reject_message
 from tests.contract.records import PARTITION, STAMP, small_decoder
-from tests.raw_records import ATTRIBUTES_AT, Sent, batch, sealed, stamped
+from tests.raw_records import ATTRIBUTES_AT, SPELLINGS, Sent, batch, batch_of, sealed, stamped
 from tests.unit.stream.cases import DATA, HEADERS, STRUCTURED
 
 GZIP = 1
@@ -127,6 +127,8 @@ def test_what_was_aborted_is_not_handed_out_also_after_a_damaged_record() -> Non
     data = batch([BAD]) + aborted + committed
     assert [one.offset for one in parsed(data, aborted=[(7, 1)])] == [0, 3]
     assert [one.offset for one in parsed(data)] == [0, 1, 2, 3]
+    data = batch([GOOD], transaction_of=7) + batch([BAD], 1) + batch([GOOD], 2, transaction_of=7)
+    assert [one.offset for one in parsed(data, aborted=[(7, 0)])] == [1]
 
 
 def test_a_wrong_checksum_ends_reading_where_it_stands_and_says_so() -> None:
@@ -137,6 +139,22 @@ def test_a_wrong_checksum_ends_reading_where_it_stands_and_says_so() -> None:
     with pytest.raises(KafkaError, match=rf"log/{PARTITION}: the records at offset 2 or soon after cannot be read"):
         next(found)
     assert found.next_fetch_offset == 2
+
+
+@pytest.mark.parametrize("record", SPELLINGS.values(), ids=SPELLINGS)
+def test_whatever_spelling_a_broker_takes_is_read(record: bytes) -> None:
+    assert seen(parsed(batch_of(record))) == [(0, b"k", b"vv", [])]
+
+
+@pytest.mark.parametrize("length", [b"\xfe\xff\xff\xff\x0f", b"\xfe" + b"\xff" * 8 + b"\x00"])
+def test_a_length_beyond_the_batch_is_an_error_of_ours(length: bytes) -> None:
+    with pytest.raises(KafkaError, match="cannot be read"):
+        list(parsed(batch_of(bytes(3) + length + b"k\x04vv\x00")))
+
+
+def test_a_record_that_is_longer_than_its_fields_is_an_error_of_ours() -> None:
+    with pytest.raises(KafkaError, match="cannot be read"):
+        list(parsed(batch_of(SPELLINGS["usual"] + b"\x00")))
 
 
 @given(st.integers(ATTRIBUTES_AT, 400), st.integers(1, 255), st.sampled_from([0, GZIP]))
