@@ -6,13 +6,12 @@ Works beside running workers: the commits are read first, and whatever became du
 offsets. Must not change anything but the table `audited`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct, structs
 
 from pipeline.core.balance import Balance, Life, LifeKey, lives_of, missing_rows, refused_not_held, rows_not_held
 from pipeline.core.catalog import Catalog
-from pipeline.core.interaction import Interaction
 from pipeline.core.shard import Shard
 from pipeline.errors import TopicError
 from pipeline.settings import Settings
@@ -115,12 +114,7 @@ class _Auditor(Struct):
         return lives_of(shard.held.values())
 
     async def _look_up(self, folding: Folding, ids: list[str]) -> None:
-        lives = self.clickhouse.earlier_lives(ids)
-        held = folding.shard.held
-        folding.shard.answer({name: self._is_tail(held[name], lives.get(name, ())) for name in ids if name in held})
-
-    def _is_tail(self, held: Interaction, lives: Iterable[tuple[str, int]]) -> bool:
-        return any(topic_id != self.log.topic_id or offset < held.first_offset for topic_id, offset in lives)
+        folding.answer(self.clickhouse.earlier_lives(ids), ids, self.log.topic_id)
 
     async def _count_records(
         self, partition: int, start: int, up_to: int, tables: PartitionTables

@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 import sys
+import tempfile
 from typing import Any, Final
 
 import faust
@@ -169,30 +170,31 @@ class LogService(Part):
 
 def run(settings: Settings, catalog: Catalog, *, drain: bool) -> LogService:
     """Work until SIGTERM or SIGINT, or with `drain` until all is worked off. Raises what ended it otherwise."""
-    datadir = settings.state_dir / "faust" / str(os.getpid())
-    datadir.parent.mkdir(parents=True, exist_ok=True)
-    app = App(
-        settings.group,
-        broker=[f"kafka://{address}" for address in settings.kafka_address().split(",")],
-        datadir=datadir,
-        store="memory://",
-        web_enabled=False,
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        worker_redirect_stdouts=False,
-    )
-    beside = SideService(settings, drain=drain, loop=app.loop, beacon=app.beacon)
-    service = LogService(settings, catalog, beside=beside, drain=drain, loop=app.loop, beacon=app.beacon)
-    for part in (beside, service):
-        app.service(part)  # type: ignore[arg-type]  # an instance serves as well, says its base class
-    app.finalize()
-    try:
+    with tempfile.TemporaryDirectory(prefix="touchpoint-") as datadir:  # Faust wants one, and keeps nothing there
+        app = App(
+            settings.group,
+            broker=[f"kafka://{address}" for address in settings.kafka_address().split(",")],
+            datadir=datadir,
+            store="memory://",
+            web_enabled=False,
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+            worker_redirect_stdouts=False,
+        )
+        beside = SideService(settings, drain=drain, loop=app.loop, beacon=app.beacon)
+        service = LogService(settings, catalog, beside=beside, drain=drain, loop=app.loop, beacon=app.beacon)
+        for part in (beside, service):
+            app.service(part)  # type: ignore[arg-type]  # an instance serves as well, says its base class
+        app.finalize()
         # Not app.main(): its default --with-web would start a server on all interfaces.
-        faust.Worker(app, quiet=True, override_logging=False, stdout=sys.stderr).execute_from_commandline()
-    except SystemExit as end:
-        failure = service.failure or beside.failure
-        if failure is not None:
-            raise failure from None
-        if end.code:
-            raise
+        process = faust.Worker(app, quiet=True, override_logging=False, stdout=sys.stderr)
+        process.spinner = None
+        try:
+            process.execute_from_commandline()
+        except SystemExit as end:
+            failure = service.failure or beside.failure
+            if failure is not None:
+                raise failure from None
+            if end.code:
+                raise
     return service

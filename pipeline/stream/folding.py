@@ -1,7 +1,7 @@
 """Records of one partition -> decode -> Event | Reject -> fold into its shard."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from pipeline.core.commit import Mark
 from pipeline.core.record import Reject, Rejection
@@ -53,6 +53,20 @@ class Folding:
         self.last_stamp = records[-1].timestamp
         if self._limit is not None:
             self._limit.consumed(len(records))
+
+    def answer(self, lives: Mapping[str, Collection[tuple[str, int]]], ids: Iterable[str], topic_id: str) -> None:
+        """Answer which of these have a row of an earlier life: of another topic, or begun at a smaller offset.
+
+        `lives`: topic id and first offset of each life that the table knows, by interaction.
+        """
+        held = self.shard.held
+        self.shard.answer(
+            {
+                name: any(of != topic_id or first < held[name].first_offset for of, first in lives.get(name, ()))
+                for name in ids
+                if name in held
+            }
+        )
 
     def stand_at(self, position: int | None) -> None:
         """Note whether the partition stands read to its end: at `position`, past what no reader is given, or not."""

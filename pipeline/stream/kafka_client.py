@@ -8,11 +8,11 @@ log.
 import logging
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, MessageSizeTooLargeError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
 from aiokafka.errors import KafkaError as ClientError
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import OffsetAndMetadata
@@ -32,14 +32,6 @@ READER_FETCH_WAIT_MS: Final = 50
 
 Batch = Mapping[int, Sequence[Record]]
 PartitionsChanged = Callable[[set[int]], Awaitable[None]]
-
-
-class Message(NamedTuple):
-    """What is sent to a topic."""
-
-    key: bytes
-    value: bytes | None
-    headers: list[tuple[str, bytes]]
 
 
 class Committed(Struct, frozen=True):
@@ -256,42 +248,3 @@ async def read_commits(brokers: str, group: str, topic: str) -> dict[int, Commit
         for partition, place in offsets.items()
         if partition.topic == topic and place.offset >= 0
     }
-
-
-class RejectSender:
-    """Sends rejected records, with confirmation, to their topic."""
-
-    def __init__(self, settings: Settings, topic: str, max_bytes: int) -> None:
-        self._topic = topic
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka_address().split(","),
-            acks="all",
-            enable_idempotence=True,
-            max_request_size=max_bytes,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-        )
-
-    async def start(self) -> None:
-        """Connect."""
-        await self._producer.start()
-
-    async def stop(self) -> None:
-        """Send what is left and disconnect."""
-        await self._producer.stop()
-
-    async def send(self, messages: Sequence[Message]) -> list[int]:
-        """Send them; the positions of those that are too large. Returns when the broker has all others."""
-        too_large: list[int] = []
-        confirmations = []
-        for position, message in enumerate(messages):
-            try:
-                confirmations.append(
-                    await self._producer.send(
-                        self._topic, key=message.key, value=message.value, headers=message.headers
-                    )
-                )
-            except MessageSizeTooLargeError:
-                too_large.append(position)
-        for confirmation in confirmations:
-            await confirmation
-        return too_large

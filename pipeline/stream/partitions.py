@@ -20,6 +20,7 @@ from pipeline.stream.kafka_client import Committed, LogConsumer, LogReader, read
 from pipeline.stream.place import Log, find_place, refuse_other_settings
 from pipeline.stream.rebuild import LookUp, rebuild
 from pipeline.stream.reject_limit import RejectLimit
+from pipeline.stream.writer import GivenUpError
 from pipeline.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -147,6 +148,8 @@ class Partitions:
                         if number != self.number:
                             return
                         self._go_live(folding)
+        except GivenUpError:
+            return  # the partitions move on
         except Exception as error:  # noqa: BLE001  # nobody awaits this task
             await self._crashed(error)
 

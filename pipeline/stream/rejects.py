@@ -5,7 +5,7 @@ from typing import Final
 from pipeline.core.record import Rejection
 from pipeline.sink.rows import LogPartition, RejectRow, payload_hash
 from pipeline.stream.decode import NAMES_MADE_PRINTABLE, Record
-from pipeline.stream.kafka_client import Message
+from pipeline.stream.reject_sender import Message
 
 ROOM_BYTES: Final = 64 * 1024  # what the topic of rejects allows beyond the inputs' limit, for the headers below
 HEAD_BYTES: Final = 1024

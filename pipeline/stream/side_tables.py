@@ -21,8 +21,8 @@ from pipeline.sink.rows import LogPartition
 from pipeline.sink.side_rows import SideBlock, SideRow
 from pipeline.stream.decode import Record
 from pipeline.stream.decode_side import decode_side
-from pipeline.stream.kafka_client import RejectSender
 from pipeline.stream.log_topic import describe_topics
+from pipeline.stream.reject_sender import RejectSender
 from pipeline.stream.rejects import ROOM_BYTES, reject_row
 from pipeline.stream.side_consumer import Partition, SideConsumer
 from pipeline.stream.writer import Inserter

@@ -23,12 +23,13 @@ from pipeline.stream.condition_feed import ConditionFeed
 from pipeline.stream.cut import Cutter
 from pipeline.stream.decode import Decoder
 from pipeline.stream.folding import Folding
-from pipeline.stream.kafka_client import Batch, LogConsumer, RejectSender, partition_of
+from pipeline.stream.kafka_client import Batch, LogConsumer, partition_of
 from pipeline.stream.observer import Observer
 from pipeline.stream.partitions import Partitions
 from pipeline.stream.place import Log
+from pipeline.stream.reject_sender import RejectSender
 from pipeline.stream.rejects import ROOM_BYTES
-from pipeline.stream.writer import Writer
+from pipeline.stream.writer import GivenUpError, Writer
 from pipeline.telemetry.health import Health
 from pipeline.telemetry.metrics import Metrics
 
@@ -36,10 +37,6 @@ log = logging.getLogger(__name__)
 
 FOR_EVER: Final = 1 << 50  # ms; as if a partition had stood at its end for ever
 POLL_SECONDS: Final = 0.2
-
-
-class GivenUpError(Exception):
-    """A block did not become durable in time: whatever was read beyond the last commit is read again."""
 
 
 class Worker:
@@ -62,6 +59,7 @@ class Worker:
         self.log = kafka_log
         self.broker_answers = True
         self._settings = settings
+        self._catalog = catalog
         self._progress = progress
         count = kafka_log.partition_count
         decoder = Decoder(
@@ -101,7 +99,7 @@ class Worker:
 
     async def start(self) -> None:
         """Connect to everything, then join the group."""
-        await self._writer.check()
+        await self._writer.check(self._catalog.models)
         await self._sender.start()
         await self._feed.start()
         self._started = True
@@ -229,19 +227,8 @@ class Worker:
                 raise GivenUpError
 
     async def _look_up(self, folding: Folding, ids: list[str]) -> None:
-        """Which of these have a row of an earlier life: of another topic, or begun at a smaller offset."""
-        lives = await self._writer.earlier_lives(ids)
-        held = folding.shard.held
-        folding.shard.answer(
-            {
-                name: any(
-                    topic_id != self.log.topic_id or offset < held[name].first_offset
-                    for topic_id, offset in lives.get(name, ())
-                )
-                for name in ids
-                if name in held
-            }
-        )
+        """Ask the table which of these have a row of an earlier life."""
+        folding.answer(await self._writer.earlier_lives(ids), ids, self.log.topic_id)
 
     async def _note_ends(self) -> None:
         """Remember since when each partition stands read to its end."""

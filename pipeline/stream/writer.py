@@ -5,28 +5,37 @@ the block in flight. The order is the promise: nothing is committed before it is
 """
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from pipeline.core.models import Model
+from pipeline.errors import ServiceError
 from pipeline.settings import Settings
 from pipeline.sink.block import Block, Patience, Written
 from pipeline.sink.clickhouse import ClickHouse, connect
 from pipeline.sink.clocks import write_clocks
+from pipeline.sink.migrations import write_elements
 from pipeline.sink.rows import Pseudonyms
-from pipeline.sink.verdicts import Answer
+from pipeline.sink.verdicts import Answer, Verdict
 from pipeline.stream.cut import Cut
 from pipeline.stream.decode import Record
-from pipeline.stream.kafka_client import LogConsumer, RejectSender
+from pipeline.stream.kafka_client import LogConsumer
+from pipeline.stream.reject_sender import RejectSender
 from pipeline.stream.rejects import reject_message, shortened
 from pipeline.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+class GivenUpError(Exception):
+    """Something did not become durable in time: whatever was read beyond the last commit is read again."""
 
 
 class Inserter:
@@ -52,7 +61,10 @@ class Inserter:
         if written is None:
             return False
         self._progress()
-        await self._send_rejects(block, rejected, written)
+        try:
+            await self._persist(lambda: self._send_rejects(block, rejected, written))
+        except GivenUpError:
+            return False
         return True
 
     async def check_tables(self, *tables: str) -> None:
@@ -77,13 +89,27 @@ class Inserter:
     async def _run(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
+    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Do something until it works; raises `GivenUpError` when told to stop, and whatever no retry can mend."""
+        patience = Patience(self._stop, self._retried)
+        for number in itertools.count():
+            try:
+                return await attempt()
+            except ServiceError as error:
+                if not error.retryable:
+                    raise
+                answer = Answer(Verdict.RETRY, str(error), type(error).__name__)
+                if not await self._run(patience.wait, answer, number):
+                    raise GivenUpError from error
+        raise AssertionError  # the count has no end
+
     def _insert(self, block: Block) -> Written | None:
         patience = Patience(self._stop, self._retried)
         return block.write(self._clickhouse, self._pseudonyms, patience, max_rows=self._max_rows)
 
     def _retried(self, answer: Answer) -> None:
         self._progress()
-        log.warning("%s; the same block again", answer.message)
+        log.warning("%s; the same again", answer.message)
 
     async def _send_rejects(self, block: Block, rejected: Sequence[Record], written: Written) -> None:
         rows = [*block.rejects, *written.refused]
@@ -140,9 +166,13 @@ class Writer(Inserter):
         return write_clocks(self._clickhouse, cut.clocks, Patience(self._stop, self._retried))
 
     async def earlier_lives(self, ids: Sequence[str]) -> Mapping[str, list[tuple[str, int]]]:
-        """Topic id and first offset of every life that the table knows of these interactions."""
-        return await self._run(self._clickhouse.earlier_lives, ids)
+        """Topic id and first offset of every life that the table knows of these interactions.
 
-    async def check(self) -> None:
-        """Raise at once if ClickHouse or its tables are missing."""
+        Raises `GivenUpError` when told to stop before ClickHouse answered.
+        """
+        return await self._persist(lambda: self._run(self._clickhouse.earlier_lives, ids))
+
+    async def check(self, models: Iterable[Model]) -> None:
+        """Raise at once if ClickHouse or its tables are missing; put the owners of elements into their table."""
         await self._run(self._clickhouse.earlier_lives, [""])
+        await self._run(write_elements, self._clickhouse, models)
