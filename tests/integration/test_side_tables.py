@@ -15,7 +15,7 @@ from pipeline.source.encode import encode_side
 from tests.at_work import Corner, Rows, drain, forget, make_corner, run, sibling, started, succeed, tables, wait_until
 from tests.integration.conftest import RunningStack
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 SETTINGS: Final = {"PARTITIONS": "4", "FLUSH_INTERVAL_SECONDS": "0.5"}
 NOW: Final = int(time.time() * 1000)
@@ -175,7 +175,7 @@ def test_rows_show_while_a_worker_runs_and_sigterm_leaves_nothing_to_repeat(corn
     messages = encoded(events())
     with started(corner, tmp_path, "worker") as worker:
         send(corner, messages[:200])
-        wait_until(lambda: sum(counts(corner)) == 200, worker.said)
+        wait_until(lambda: sum(counts(corner)) == 200, worker.said, seconds=60)
         send(corner, messages[200:])
         worker.signal(worker.TERM)
         assert worker.end() == 0, worker.said()
@@ -188,7 +188,7 @@ def test_rows_show_while_a_worker_runs_and_sigterm_leaves_nothing_to_repeat(corn
 def test_idle_topics_cause_no_insert(corner: Corner, tmp_path: Path) -> None:
     send(corner, encoded(events()))
     with started(corner, tmp_path, "worker") as worker:
-        wait_until(lambda: counts(corner) == [50, 90, 150], worker.said)
+        wait_until(lambda: counts(corner) == [50, 90, 150], worker.said, seconds=60)
         before = query(corner, "SELECT count(), max(inserted_at) FROM feedback")
         time.sleep(3)
         assert query(corner, "SELECT count(), max(inserted_at) FROM feedback") == before
@@ -198,7 +198,7 @@ def test_a_killed_worker_repeats_without_a_trace(corner: Corner, tmp_path: Path)
     messages = encoded(events())
     send(corner, messages)
     with started(corner, tmp_path, "worker") as worker:
-        wait_until(lambda: sum(counts(corner)) > 0, worker.said)
+        wait_until(lambda: sum(counts(corner)) > 0, worker.said, seconds=60)
         worker.kill()
     drain(corner)
     calm = sibling(corner)
