@@ -46,16 +46,16 @@ class Pace:
     ) -> None:
         """`speed`: times real time, None for no waiting. Once `stop` is set, nothing is waited for."""
         self.stop = stop
-        self._speed, self._clock = speed, clock
+        self.speed, self._clock = speed, clock
         self._first_ms: int | None = None
         self._began = 0.0
 
     def wait_for(self, time_ms: int) -> None:
         """Return when the event of this time is due."""
-        if self._speed is None:
+        if self.speed is None:
             return
         if self._first_ms is None:
             self._first_ms, self._began = time_ms, self._clock()
-        due = self._began + (time_ms - self._first_ms) / 1000 / self._speed
+        due = self._began + (time_ms - self._first_ms) / 1000 / self.speed
         while (rest := due - self._clock()) > 0 and not self.stop.wait(min(rest, _LONGEST_NAP_SECONDS)):
             pass

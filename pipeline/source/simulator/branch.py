@@ -33,11 +33,11 @@ BOOK: Final = Stage("book", 0.35, (("identity", "authorise"), ("core_banking", "
 CLOSE: Final = Stage("close", 0.15, (("identity", "sign"),))
 USUAL: Final = (IDENTIFY, LOOK_UP, BOOK, CLOSE)
 TASKS: Final = (
-    Task("withdrawal", 0.30, 55, USUAL),
-    Task("deposit", 0.25, 65, USUAL),
-    Task("transfer_order", 0.20, 80, USUAL),
-    Task("card", 0.15, 85, USUAL),
-    Task("account_change", 0.10, 110, USUAL),
+    Task("withdrawal", 0.30, 60, USUAL),
+    Task("deposit", 0.25, 70, USUAL),
+    Task("transfer_order", 0.20, 84, USUAL),
+    Task("card", 0.15, 88, USUAL),
+    Task("account_change", 0.10, 112, USUAL),
 )
 PATIENCE_SECONDS: Final = 16 * 60.0  # median
 PATIENCE_SIGMA: Final = 0.35
