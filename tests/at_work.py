@@ -211,9 +211,7 @@ def tables(corner: Corner) -> dict[str, Rows]:
             " AND name != 'schema_versions' ORDER BY name"
         ):
             rows, columns = client.execute(
-                f"SELECT ({key}) AS sorting_key_, * EXCEPT inserted_at FROM `{name}` FINAL"
-                if _has_inserted_at(client, name)
-                else f"SELECT ({key}) AS sorting_key_, * FROM `{name}` FINAL",
+                f"SELECT ({key}) AS sorting_key_, * EXCEPT ({_insertion_time(client, name)}) FROM `{name}` FINAL",
                 with_column_types=True,
             )
             names = [column for column, _ in columns][1:]
@@ -224,14 +222,15 @@ def tables(corner: Corner) -> dict[str, Rows]:
         client.disconnect()
 
 
-def _has_inserted_at(client: Any, table: str) -> bool:  # noqa: ANN401 - the driver ships no types
-    return bool(
-        client.execute(
-            "SELECT count() FROM system.columns"
-            " WHERE database = currentDatabase() AND table = %(table)s AND name = 'inserted_at'",
-            {"table": table},
-        )[0][0]
+def _insertion_time(client: Any, table: str) -> str:  # noqa: ANN401 - the driver ships no types
+    """The one column that the server fills in with its clock."""
+    columns = client.execute(
+        "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = %(table)s"
+        " AND startsWith(default_expression, 'now64')",
+        {"table": table},
     )
+    assert len(columns) == 1, (table, columns)
+    return str(columns[0][0])
 
 
 def _hashable(key: Any) -> tuple[Any, ...]:  # noqa: ANN401 - whatever the table is sorted by

@@ -1,6 +1,7 @@
 """Workers that are stopped, frozen and killed at the worst moments, while unruly traffic comes in."""
 
 import signal
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tests.at_work import (
 from tests.faults.judge import SETTINGS, assert_as_calm, assert_as_undisturbed
 from tests.faults.services import frozen, process_id
 from tests.integration.conftest import RunningStack
-from tests.traffic import orderly, send, sending, unruly
+from tests.traffic import Message, orderly, send, sending, unruly
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -73,16 +74,25 @@ def test_worker_frozen_beyond_its_session_changes_nothing_when_it_goes_on(stack:
     assert_as_undisturbed(corner)
 
 
+def orderly_with_rejects(interactions: int) -> Iterator[Message]:
+    """Nothing to look up, so that blocks come first; with rejects, which are sent between rows and commit."""
+    for number, one in enumerate(orderly(interactions)):
+        yield one
+        if number % 9 == 8:
+            yield one._replace(value=b"{")
+
+
 def test_nothing_is_committed_before_it_is_durable_and_rows_without_a_commit_do_no_harm(
     stack: RunningStack, tmp_path: Path
 ) -> None:
     corner = make_corner(stack, **SETTINGS)
-    # Nothing to look up, so that blocks come first; with rejects, which are sent between rows and commit.
-    messages = [one._replace(value=b"{") if number % 10 == 9 else one for number, one in enumerate(orderly(1500))]
+    messages = list(orderly_with_rejects(900))
     half = len(messages) // 2
     with LogWatch(corner) as watch, started(corner, tmp_path, "worker") as worker:
         send(corner, messages[:half])
         wait_until_at_work(watch, worker, half)
+        ended = sum(b'"outcome"' in one.value for one in messages[:half])
+        wait_until(lambda: rows(corner) >= ended, worker.said)  # no block is in flight
         before = rows(corner)
         with ExitStack() as waits:
             with frozen(process_id(stack, "clickhouse")):
