@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup check test lint types constraints schemas bench
+.PHONY: help setup check test lint types constraints schemas bench demo picture
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,12 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+demo: $(READY) ## See it live: a simulated day on a stack of its own (ARGS=--once: end after the summary)
+	@exec $(BIN)/touchpoint demo $(ARGS)
+
+picture: $(READY) ## Take the picture of the board that the README shows
+	$(BIN)/touchpoint demo --once --picture docs/board.svg
 
 check: lint types ## Format, lint, types and the quick tests: under a minute
 	$(BIN)/pytest -q tests/unit tests/contract

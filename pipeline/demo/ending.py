@@ -3,6 +3,9 @@
 Owns the questions that lead to the story and the commands at the end; the words of the story are in `story.py`.
 """
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +18,8 @@ from pipeline.demo.story import write as write_findings
 from pipeline.settings_sources import variable
 from pipeline.sink.clickhouse import ClickHouse
 
+SECTION: Final = ("", "")
+COMMAND: Final = "touchpoint"
 COMMENT: Final = "# "
 
 
@@ -38,7 +43,7 @@ def look_back(clickhouse: ClickHouse, state: Path, metrics_url: str) -> Ending:
 
 def write(ending: Ending, *, once: bool) -> list[str]:
     """The ending as lines. With `once` everything is about to stop, without it stays up."""
-    return ["", "WHAT HAPPENED", *write_findings(ending.findings), *_go_on(ending, once=once)]
+    return [*SECTION, "WHAT HAPPENED", *write_findings(ending.findings), *_go_on(ending, once=once)]
 
 
 def _with_losses(clickhouse: ClickHouse, drop: Drop) -> Drop:
@@ -58,9 +63,12 @@ def _worst(clickhouse: ClickHouse, drops: list[Drop]) -> str | None:
 
 
 def _go_on(ending: Ending, *, once: bool) -> list[str]:
-    lines = ["", "ASK ON", "", f"export {variable('state_dir')}={ending.state_dir}"]
+    lines = [*SECTION, "ASK ON (here, in another terminal)" if not once else "ASK ON", ""]
+    if shutil.which(COMMAND) is None:
+        lines.append(f"source {os.path.relpath(sys.prefix)}/bin/activate")
+    lines.append(f"export {variable('state_dir')}={ending.state_dir}")
     if once:
-        lines.append("touchpoint stack up     # the demo has stopped it; its data stay until the next demo")
+        lines.append(f"touchpoint stack up   {COMMENT}the demo has stopped it; its data stay until the next demo")
     for question, sql in questions.TO_TRY:
         lines.append(f"{command(sql)}   {COMMENT}{question}")
     if ending.worst is not None:

@@ -18,22 +18,23 @@ class WorstMoment:
     """Remembers the snapshot with the lowest mean score over the touch-points."""
 
     def __init__(self) -> None:
-        self._snapshot: Snapshot | None = None
+        """Nothing seen yet."""
+        self.snapshot: Snapshot | None = None
         self._lowest = 100.0
 
     def see(self, snapshot: Snapshot) -> None:
         """Look at one more; moments at which fewer touch-points were at work count less."""
         scores = [place.score for place in snapshot.places if place.score is not None]
         mean = 100 - sum(100 - score for score in scores) / max(len(snapshot.places), 1)
-        if self._snapshot is None or mean < self._lowest:
-            self._snapshot, self._lowest = snapshot, mean
+        if self.snapshot is None or mean < self._lowest:
+            self.snapshot, self._lowest = snapshot, mean
 
     def save(self, path: Path) -> None:
         """Write it as SVG. Raises ConfigError when the path cannot be written."""
-        if self._snapshot is None:
+        if self.snapshot is None:
             return
         try:
-            path.write_text(svg(self._snapshot), encoding="utf-8")
+            path.write_text(svg(self.snapshot), encoding="utf-8")
         except OSError as error:
             message = f"--picture {path}: {error.strerror}"
             raise ConfigError(message) from error
