@@ -49,6 +49,7 @@ def test_of_an_event_sent_twice_the_first_record_stands_whichever_was_written_la
     write(clickhouse, row(answer("a", 1), "1", offset=7, partition=1), row(answer("b", 2), "2", offset=5, partition=2))
     write(clickhouse, row(answer("a", 1), "1", offset=9, partition=0), row(answer("b", 2), "2", offset=5, partition=1))
     write(clickhouse, row(answer("a", 1), "1", offset=3, partition=3))
+    write(clickhouse, row(answer("a", 1), "1", offset=8, partition=1), row(answer("b", 2), "2", offset=6, partition=0))
 
     assert values(clickhouse, "SELECT interaction_id, partition, offset FROM feedback FINAL ORDER BY 1") == [
         ("a", 3, 3),
