@@ -88,7 +88,10 @@ def test_the_counters_are_those_of_the_worker_and_of_the_tables(corner: Corner, 
     with serving(corner, tmp_path) as (worker, pages):
         ended = corner_count(corner, "state != 'open' AND NOT synthetic")
         wait_until(lambda: pages.metrics()["touchpoint_interactions_ended_total"] >= ended > 0, worker.said)
-        wait_until(lambda: pages.metrics()["touchpoint_records_consumed_total"] > 0, worker.said)
+        with LogWatch(corner) as log:
+            sent = sum(log.ends().values())
+        wait_until(lambda: pages.metrics()["touchpoint_records_consumed_total"] == sent, worker.said)
+        wait_until(lambda: pages.metrics()["touchpoint_lag_records"] == 0, worker.said)
         wait_until(lambda: pages.metrics()["touchpoint_commit_age_seconds"] < 3, worker.said)
         found = pages.metrics()
         summary = end(worker)
