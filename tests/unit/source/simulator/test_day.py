@@ -69,6 +69,10 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     again = simulate(choose("busy_day", Changes(load=LIGHT)), SEED)
     assert fingerprint(again) == fingerprint(light_day())
     assert fingerprint(light_day(seed=2)) != fingerprint(light_day())
+    assert all(
+        times(light_day(seed=2), place.touch_point) != times(light_day(), place.touch_point)
+        for place in light_day().places
+    )
 
 
 def test_what_goes_wrong_in_one_branch_reshuffles_nothing_elsewhere() -> None:
