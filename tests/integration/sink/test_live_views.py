@@ -1,7 +1,6 @@
 """The live views answer what their comments promise, by the log's clock; `tests/live_rows.py` says what to expect."""
 
 import re
-import statistics
 import threading
 from typing import Any
 
@@ -20,7 +19,6 @@ from tests.live_rows import (
     MINUTE,
     MORNING,
     OWNERS,
-    QUARTER,
     TELLER,
     Found,
     band,
@@ -31,7 +29,6 @@ from tests.live_rows import (
     local,
     lost_by,
     over,
-    score_drops,
     score_now,
     summary,
     utc,
@@ -233,59 +230,6 @@ def test_points_lost_during_splits_each_element_by_condition(clickhouse: ClickHo
 
     found = ask(clickhouse, "SELECT * FROM points_lost_during")
     assert same(found, expected, "started_from", "element", "condition")
-
-
-# ---- drops ----
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_a_drop_names_element_owner_and_the_conditions_meanwhile(clickhouse: ClickHouse, seed: int) -> None:
-    rows = day(seed, LINE, BAD, per_quarter=30)
-    fill(clickhouse, *rows, *day(seed, TELLER))
-
-    (found,) = ask(clickhouse, "SELECT * FROM score_drops")
-
-    assert same([found], list(score_drops(rows)), "started_from")
-    assert (found["local_from"], found["local_until"]) == ("1999-02-03 11:30", "1999-02-03 12:15")
-    assert (found["element"], found["owner"]) == ("wait.queue", "branch management")
-    assert found["conditions"][0][:2] == (IDENTITY, 1.0)
-
-
-def test_drops_apart_are_two_and_a_quiet_day_has_none(clickhouse: ClickHouse) -> None:
-    rows = day(8, LINE, range(5, 20, 7), per_quarter=30)
-    fill(clickhouse, *rows, *day(9, TELLER, per_quarter=30))
-
-    found = ask(clickhouse, "SELECT * FROM score_drops")
-
-    assert len(found) == 3
-    assert same(found, list(score_drops(rows)), "started_from")
-
-
-@pytest.mark.parametrize(("n", "score", "drops"), [(20, 80.0, 1), (19, 80.0, 0), (20, 80.001, 0)])
-def test_a_drop_takes_20_scored_interactions_and_10_points(
-    clickhouse: ClickHouse, n: int, score: float, drops: int
-) -> None:
-    usual = [at(quarter, number, 90.0) for quarter in range(3) for number in range(20)]
-    fill(clickhouse, *usual, *(at(3, number, score) for number in range(n)), at(3, 99, None))
-
-    assert len(ask(clickhouse, "SELECT * FROM score_drops")) == drops
-
-
-def test_each_local_day_has_its_own_usual_score(clickhouse: ClickHouse) -> None:
-    midnight = NOON + 10 * HOUR  # in Israel
-    rows = [at(quarter, number, 90.0, midnight - HOUR) for quarter in range(4) for number in range(20)]
-    rows += [at(quarter + 4, number, 70.0, midnight - HOUR) for quarter in range(4) for number in range(20)]
-    fill(clickhouse, *rows)
-
-    assert statistics.median(row.score.score or 0 for row in rows) == 80
-    assert ask(clickhouse, "SELECT * FROM score_drops") == []
-
-
-def at(quarter: int, number: int, score: float | None, begin: int = MORNING) -> ScoredInteraction:
-    started = begin + quarter * QUARTER + number
-    lost = {} if score is None else {"wait.queue": 100 - score}
-    times = {"opened_at": started, "started_at": started, "ended_at": started}
-    return scored(f"{quarter} {number}", score=score, points_lost=lost, **times)
 
 
 # ---- is it complete ----
