@@ -108,7 +108,9 @@ def write(findings: Iterable[Finding]) -> list[str]:
         margin = MARGIN if finding.sql else ""
         lines.append("")
         for sentence in finding.sentences:
-            lines += textwrap.wrap(sentence, WIDTH, initial_indent=margin, subsequent_indent=margin)
+            lines += textwrap.wrap(
+                sentence, WIDTH, initial_indent=margin, subsequent_indent=MARGIN, break_on_hyphens=False
+            )
         lines += [margin + command(finding.sql)] if finding.sql else []
     return lines
 
