@@ -52,6 +52,7 @@ class Partitions:
         self.live: dict[int, Folding] = {}
         self.committed: dict[int, Committed] = {}
         self.rebuilding: set[int] = set()
+        self.settled = False  # whether it is known which partitions are ours, and where each of them stands
         self.held_back = False
         self.tally = Tally()  # of shards that are gone
         self.data_gap_records = 0
@@ -88,6 +89,7 @@ class Partitions:
         """Finish what is in hand, and keep the shards in case they come back."""
         self.cancel_rebuild()
         finished = await self._finish()
+        self.settled = False
         self.number += 1
         self._kept = self.live if finished else {}
         self.retire()
@@ -98,14 +100,19 @@ class Partitions:
         self.held_back = False
         self.cancel_rebuild()
         commits = await read_commits(self._settings.kafka_address(), self._settings.group, self._log.topic)
-        for partition in partitions & self._kept.keys() & commits.keys():
-            if self._kept[partition].shard.position == commits[partition].position:
-                self.live[partition] = self._kept[partition]
-        self._kept = {}
-        self.read_again(self.live)
-        self.committed = {partition: commits[partition] for partition in self.live}
-        self.rebuilding = partitions - self.live.keys()
-        self.consumer.hold_back(self.rebuilding)
+        async with self._busy:
+            # Not while a batch is folded, and what was fetched until now counts as of an older assignment: the client
+            # hands out records before this callback returns, and a shard must not come to life between two batches.
+            self.number += 1
+            for partition in partitions & self._kept.keys() & commits.keys():
+                if self._kept[partition].shard.position == commits[partition].position:
+                    self.live[partition] = self._kept[partition]
+            self._kept = {}
+            self.read_again(self.live)
+            self.committed = {partition: commits[partition] for partition in self.live}
+            self.rebuilding = partitions - self.live.keys()
+            self.consumer.hold_back(self.rebuilding)
+            self.settled = True
         if self.rebuilding:
             self._rebuild = asyncio.create_task(self._rebuild_all(commits, self.number))
 

@@ -253,7 +253,7 @@ class Worker:
     async def _worked_off(self) -> bool:
         """Whether all that is assigned is live and read to the end that the log has now."""
         partitions = self.partitions
-        ready = partitions.number > 0 and not partitions.rebuilding
+        ready = partitions.settled and not partitions.rebuilding
         return ready and await self._consumer.read_to_end(set(partitions.live))
 
     async def _write_the_rest(self) -> None:
