@@ -9,6 +9,8 @@ from tests.faults.recording import Recorded, invent
 from tests.integration.conftest import RunningStack, running_stack
 from tests.recorded_calls import data_file
 
+DATA = data_file()  # before TOUCHPOINT_* variables are taken away
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Starting the stack is no part of a test's time."""
@@ -27,7 +29,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     """The bank's calls where they are at hand, else invented ones."""
-    file = data_file()
-    if file is None:
+    if DATA is None:
         return invent(tmp_path_factory.mktemp("recorded") / "calls.tsv.gz")
-    return Recorded(file, interactions=33_066, events=177_485, days=28)
+    return Recorded(DATA, interactions=33_066, events=177_485, days=28)

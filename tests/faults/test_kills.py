@@ -1,5 +1,6 @@
 """Workers that are killed while calls come in: the tables end as if nothing had happened."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,16 +21,44 @@ from tests.integration.conftest import RunningStack
 
 KILL_POINTS = (0.1, 0.3, 0.5, 0.7, 0.9)
 BACKLOG = 300  # records that a worker takes up between two commits, even while few calls come in
+AHEAD = 12_000  # records; an import this far ahead of the commits is stopped: workers must not run through two points
 
 
-def kill_at(watch: LogWatch, worker: Process, records: float) -> int:
-    """SIGKILL once so many records are committed and more are in the log; how many of these are beyond the commit."""
-    wait_until(
-        lambda: watch.beyond() >= BACKLOG and sum(watch.committed().values()) >= records, worker.said, seconds=60
-    )
-    ends = watch.ends()
-    worker.kill()
-    return watch.beyond(ends)
+class Calls:
+    """Calls that come in at a pace, as long as the workers keep up: a slow machine only makes it last longer."""
+
+    def __init__(self, importing: Process, watch: LogWatch, recorded: Recorded) -> None:
+        self._importing = importing
+        self._watch = watch
+        self._events = recorded.events
+
+    def come_in_until(self, share: float, worker: Process, backlog: int = 0) -> None:
+        """Wait until this share of all is committed, and so many records beyond that are in the log."""
+
+        def reached() -> bool:
+            beyond = self._watch.beyond()
+            if self._importing.popen.poll() is None:
+                self._importing.signal(signal.SIGSTOP if beyond > AHEAD else signal.SIGCONT)
+            return beyond >= backlog and sum(self._watch.committed().values()) >= share * self._events
+
+        wait_until(reached, worker.said, seconds=120)
+
+    def kill(self, worker: Process, share: float) -> int:
+        """SIGKILL at this share; how many records that were in the log by then are beyond the commit."""
+        self.come_in_until(share, worker, BACKLOG)
+        ends = self._watch.ends()
+        worker.kill()
+        return self._watch.beyond(ends)
+
+    def end(self) -> None:
+        """Let the rest come in."""
+        if self._importing.popen.poll() is None:
+            self._importing.signal(signal.SIGCONT)
+        assert self._importing.end() == 0, self._importing.said()
+
+
+def is_live(worker: Process) -> None:
+    wait_until(lambda: "live at offset" in worker.said(), worker.said, seconds=60)
 
 
 def assert_all_calls_are_there(corner: Corner, recorded: Recorded) -> None:
@@ -45,16 +74,17 @@ def test_five_kills_during_a_paced_import_change_nothing(
     stack: RunningStack, recorded: Recorded, tmp_path: Path
 ) -> None:
     corner = make_corner(stack, **NIMBLE)
-    speed = ("--speed", recorded.speed(seconds=30))
+    speed = ("--speed", recorded.speed(seconds=25))
     with (
         started(corner, tmp_path, "import", str(recorded.file), "--mapping", str(MAPPING), *speed) as importing,
         LogWatch(corner) as watch,
     ):
+        calls = Calls(importing, watch, recorded)
         beyond = []
         for share in KILL_POINTS:
             with started(corner, tmp_path, "worker") as worker:
-                beyond.append(kill_at(watch, worker, share * recorded.events))
-        assert importing.end() == 0, importing.said()
+                beyond.append(calls.kill(worker, share))
+        calls.end()
     assert min(beyond) > 0, beyond
     assert_all_calls_are_there(corner, recorded)
 
@@ -66,28 +96,25 @@ def test_workers_that_join_leave_and_are_killed_change_nothing(
 ) -> None:
     corner = make_corner(stack, PARTITIONS="4", **NIMBLE)
     speed = ("--speed", recorded.speed(seconds=20))
-
-    def is_committed(share: float) -> None:
-        wanted = share * recorded.events
-        wait_until(lambda: sum(watch.committed().values()) >= wanted, lambda: f"{share:.0%} committed", seconds=60)
-
     with (
         LogWatch(corner) as watch,
         started(corner, tmp_path, "import", str(recorded.file), "--mapping", str(MAPPING), *speed) as importing,
         started(corner, tmp_path, "worker") as first,
         started(corner, tmp_path, "worker") as second,
     ):
-        is_committed(0.15)
+        calls = Calls(importing, watch, recorded)
+        calls.come_in_until(0.15, first)
         with started(corner, tmp_path, "worker") as joining:
-            is_committed(0.35)
-            assert kill_at(watch, first, 0) > 0
-            is_committed(0.55)
-            joining.signal(joining.TERM)
+            calls.come_in_until(0.3, joining)
+            assert calls.kill(first, 0.35) > 0
+            calls.come_in_until(0.55, joining)
+            is_live(joining)
+            joining.signal(signal.SIGTERM)
             assert joining.end() == 0, joining.said()
         with started(corner, tmp_path, "worker") as last:
-            is_committed(0.75)
-            assert kill_at(watch, second, 0) > 0
-            assert importing.end() == 0, importing.said()
-            last.signal(last.TERM)
+            assert calls.kill(second, 0.75) > 0
+            calls.end()
+            is_live(last)
+            last.signal(signal.SIGTERM)
             assert last.end() == 0, last.said()
     assert_all_calls_are_there(corner, recorded)
