@@ -17,20 +17,10 @@ STYLES: Final = {"good": "green", "fair": "yellow", "poor": "bold red", "unscore
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 # What a sparkline shows: below 30 there is little to tell apart.
 LOWEST_SHOWN: Final = 30.0
-DAY_CELLS: Final = 36
-NARROW: Final = 120
-# Title and least width.
-COLUMNS: Final = {
-    "touch-point": 18,
-    "now": 5,
-    "so far": 12,
-    "open": 4,
-    "waiting": 7,
-    "longest": 7,
-    "dearest element": 15,
-    "points": 6,
-    "owner": 5,
-}
+# Columns and the cells of a sparkline from this terminal width on; the first that fits.
+ONE_LINE: Final = ("touch-point", "now", "so far", "open", "waiting", "longest", "dearest element", "points", "owner")
+TWO_LINES: Final = ("touch-point", "now", "so far", "open", "longest", "dearest element, owner")
+LAYOUTS: Final = ((150, ONE_LINE, 36), (120, ONE_LINE, 12), (90, TWO_LINES, 12), (0, TWO_LINES, 8))
 NUMBERS: Final = frozenset({"now", "open", "waiting", "longest", "points"})
 UNKNOWN: Final = "-"
 
@@ -39,31 +29,34 @@ def draw(snapshot: Snapshot, width: int) -> Group:
     """The board for a terminal of `width` columns."""
     if snapshot.now is None:
         return Group(Text("waiting for the first interactions", style="dim"))
-    cells = DAY_CELLS if width >= NARROW else DAY_CELLS // 3
+    columns, cells = next((columns, cells) for least, columns, cells in LAYOUTS if width >= least)
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for title, least_width in COLUMNS.items():
+    for title in columns:
         justify: JustifyMethod = "right" if title in NUMBERS else "left"
-        least = cells if title == "so far" else least_width
+        least = cells if title == "so far" else len(title.partition(",")[0])
         table.add_column(title, min_width=least, justify=justify, no_wrap=True, overflow="ellipsis")
     for place in snapshot.places:
-        table.add_row(*_row(place, cells))
+        row = _row(place, cells)
+        table.add_row(*(row[title] for title in columns))
     return Group(Text.assemble(*_headline(snapshot)), table)
 
 
-def _row(place: Place, cells: int) -> list[Text]:
+def _row(place: Place, cells: int) -> dict[str, Text]:
     style = STYLES[place.band]
     dearest = place.element if place.points > 0 else ""
-    return [
-        Text(place.touch_point),
-        Text(UNKNOWN if place.score is None else f"{place.score:.1f}", style=style),
-        sparkline(place.half_hours, cells),
-        Text(f"{place.n_open:,}"),
-        Text(f"{place.n_waiting:,}"),
-        Text(duration(place.longest_wait_seconds)),
-        Text(dearest, style=style),
-        Text(f"-{place.points:.1f}" if dearest else "", style=style),
-        Text(place.owner if dearest else ""),
-    ]
+    points = f"-{place.points:.1f}" if dearest else ""
+    return {
+        "touch-point": Text(place.touch_point),
+        "now": Text(UNKNOWN if place.score is None else f"{place.score:.1f}", style=style),
+        "so far": sparkline(place.half_hours, cells),
+        "open": Text(f"{place.n_open:,}"),
+        "waiting": Text(f"{place.n_waiting:,}"),
+        "longest": Text(duration(place.longest_wait_seconds)),
+        "dearest element": Text(dearest, style=style),
+        "points": Text(points, style=style),
+        "owner": Text(place.owner if dearest else ""),
+        "dearest element, owner": Text.assemble((f"{dearest} {points}", style), f"\n{place.owner if dearest else ''}"),
+    }
 
 
 def _headline(snapshot: Snapshot) -> list[Text | str]:

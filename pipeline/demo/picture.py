@@ -1,16 +1,20 @@
 """The board as a picture, for pages: taken at the worst moment of the day, whatever the day was."""
 
 import io
+import re
 from pathlib import Path
 from typing import Final
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
 from pipeline.demo.board import draw
 from pipeline.demo.snapshot import Snapshot
 from pipeline.errors import ConfigError
 
-WIDTH: Final = 140
+WIDTH: Final = 152
+# The format of rich without its fonts from somebody else's server.
+FORMAT: Final = re.sub(r"\s*@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 TITLE: Final = "touchpoint demo"
 
 
@@ -44,4 +48,4 @@ def svg(snapshot: Snapshot) -> str:
     """The board as SVG; the same snapshot gives the same text."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(draw(snapshot, WIDTH))
-    return console.export_svg(title=TITLE)
+    return console.export_svg(title=TITLE, code_format=FORMAT)

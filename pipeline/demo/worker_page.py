@@ -22,19 +22,21 @@ class WorkerPage:
         self.metrics_url = f"http://127.0.0.1:{port}/metrics"
         self._ready_url = f"http://127.0.0.1:{port}/ready"
         self._seen: list[tuple[float, float]] = []
+        self._flow = Flow()
 
     def is_ready(self) -> bool:
         """Whether the worker says that it takes part."""
         return _get(self._ready_url) is not None
 
     def flow(self) -> Flow:
-        """Records per second over the last seconds, and the lag of the slowest partition."""
+        """Records per second over the last seconds, and the lag of the slowest partition; as last answered."""
         page = _get(self.metrics_url)
         consumed = None if page is None else CONSUMED.search(page)
         if page is None or consumed is None:
-            return Flow()
+            return self._flow
         self._seen.append((time.monotonic(), float(consumed[1])))
-        return Flow(self._rate(), max((float(found) for found in LAG.findall(page)), default=None))
+        self._flow = Flow(self._rate(), max((float(found) for found in LAG.findall(page)), default=None))
+        return self._flow
 
     def _rate(self) -> float | None:
         (latest, count), seen = self._seen[-1], self._seen
