@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from kafka import KafkaProducer
 
+from pipeline.core.events import Operation, OperationStatus
+from pipeline.source.encode import encode
 from tests.at_work import Corner, drain, forget, make_corner, succeed
 from tests.integration.conftest import RunningStack
 
@@ -140,16 +144,45 @@ def test_a_system_that_knows_only_the_workstation_is_joined_by_what_it_takes_the
     assert signals["system_latency_seconds.core_banking"] == 3.4
 
 
+PAGE: Final = (EXAMPLES.parent / "docs" / "correlation.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def orphaned(stack: RunningStack) -> Iterator[Corner]:
+    """A log of one partition with an operation of nobody that is three hours old, worked off."""
+    corner = make_corner(stack, PARTITIONS="1")
+    operation = Operation(
+        interaction="nobody", system="identity", operation="verify", seconds=1, status=OperationStatus.OK,
+        time=int(time.time() * 1000) - 3 * 3_600_000,
+    )  # fmt: skip
+    key, value, headers = encode(operation, None, "1", "/identity")
+    producer = KafkaProducer(bootstrap_servers=stack.kafka)
+    producer.send(corner.topic, key=key, value=value, headers=headers).get(timeout=30)
+    producer.close()
+    run_example(corner, "send_events.py")  # moves the clock to now
+    drain(corner)
+    yield corner
+    forget(corner)
+
+
 @pytest.mark.integration
 @pytest.mark.timeout(180)
-def test_an_operation_of_nobody_is_found_by_the_queries_of_the_page(corner: Corner) -> None:
-    with backend(corner) as address:
-        assert post(address, {"baggage": "touchpoint.interaction=nobody"}) == 200
-    drain(corner)
+def test_an_operation_of_nobody_is_found_by_what_the_page_shows(orphaned: Corner) -> None:
+    questions = re.findall(r'touchpoint sql "(SELECT[^"]+)"', PAGE)
 
-    page = (EXAMPLES.parent / "docs" / "correlation.md").read_text(encoding="utf-8")
-    queries = re.findall(r'touchpoint sql "(SELECT[^"]+)"', page)
-    found = [succeed(corner, "sql", text) for text in queries]
+    found = [succeed(orphaned, "sql", question) for question in questions]
 
-    assert len(found) == 2
-    assert all("1 rows" in text for text in found), found
+    assert [text.splitlines()[-1] for text in found] == ["1 rows", "1 rows"]
+    assert "no event of a customer belongs to this operation" in found[0]
+
+
+@needs_kcat
+@pytest.mark.integration
+@pytest.mark.timeout(180)
+def test_the_source_of_an_orphan_is_counted_by_what_the_page_shows(orphaned: Corner) -> None:
+    [shown] = re.findall(r"^kcat -C .*$", PAGE, re.MULTILINE)
+    command = shown.replace("KAFKA", orphaned.stack.kafka).replace("touchpoint.rejected", f"{orphaned.prefix}.rejected")
+
+    counted = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True)  # noqa: S607
+
+    assert counted.stdout.split() == ["1", "ce_source=/identity"]
