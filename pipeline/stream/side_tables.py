@@ -116,13 +116,14 @@ class SideTables:
 
     async def _write_what_is_due(self) -> None:
         """Cut a block about once a second, one in flight at a time; hold the topics back while it takes longer."""
+        if self._in_flight is not None and self._in_flight.done():
+            await self._landed()  # also while nothing new comes: what has landed is no work any more
+            self._consumer.let_go()
         if not self._cut.positions or time.monotonic() - self._last_cut < self._settings.flush_interval_seconds:
             return
-        if self._in_flight is not None and not self._in_flight.done():
+        if self._in_flight is not None:
             self._consumer.hold_back()
             return
-        await self._landed()
-        self._consumer.let_go()
         self._send_off()
 
     async def _flush(self) -> None:
