@@ -34,7 +34,7 @@ class Folding:
         """
         shard, decode, partition = self.shard, self._decode, self.partition
         held = shard.held
-        undecodable = 0
+        undecodable = 0 if self._limit is None else self._limit.run  # a run goes on from batch to batch
         for record in records:
             if record.offset < shard.position:
                 continue

@@ -31,6 +31,11 @@ class RejectLimit:
             count = len(self._recent)
             raise RejectShareError(self._advice(f"{count} of the last {self._window} records were rejected, {where}"))
 
+    @property
+    def run(self) -> int:
+        """How many in a row were rejected up to now."""
+        return self._run
+
     def run_ended(self) -> None:
         """A good record came."""
         self._run = 0
