@@ -53,6 +53,7 @@ class ConditionFeed:
                     decoded = decode_side(record, "conditions", self._max_record_bytes, self._max_ahead_ms)
                     if not isinstance(decoded, Reject):
                         self.records.append(condition_record(decoded, record.offset, record.timestamp))
+                self._position = batch[-1].offset + 1  # whoever waits for this may be cancelled at the next batch
             self._position = end
 
     def prune(self, shards: Iterable[Shard]) -> None:

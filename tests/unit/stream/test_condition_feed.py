@@ -1,0 +1,60 @@
+"""The conditions topic as every worker reads it, from a client that stops in the middle."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import orjson
+import pytest
+
+from pipeline.core.record import Reject
+from pipeline.settings import Settings
+from pipeline.stream import condition_feed
+from pipeline.stream.condition_feed import ConditionFeed
+from pipeline.stream.decode import Record
+from pipeline.stream.decode_side import decode_side
+from tests.contract.records import MAX_AHEAD, MAX_BYTES, SOURCE, STAMP, kafka_record, small_catalog
+
+RECORDS = 6
+
+
+def condition(offset: int) -> Record:
+    value = orjson.dumps({"subject": "branch/1", "kind": "line_length", "value": 3, "time": STAMP})
+    headers = [("ce_specversion", b"1.0"), ("ce_id", str(offset).encode()), ("ce_source", SOURCE.encode()),
+               ("ce_type", b"touchpoint.condition.v1")]  # fmt: skip
+    record: Record = kafka_record(b"branch/1/line_length", value, headers, offset)
+    assert not isinstance(decode_side(record, "conditions", MAX_BYTES, MAX_AHEAD), Reject)
+    return record
+
+
+class Reader:
+    """Hands out two records at a time; the first time the second batch takes for ever."""
+
+    def __init__(self, *_: object) -> None:
+        self.waiting = asyncio.Event()
+        self._has_waited = False
+
+    async def end(self, _: int) -> int:
+        return RECORDS
+
+    async def read(self, _: int, start: int, stop: int) -> AsyncIterator[Sequence[Record]]:
+        for first in range(start, stop, 2):
+            if first and not self._has_waited:
+                self._has_waited = True
+                self.waiting.set()
+                await asyncio.sleep(3600)
+            yield [condition(offset) for offset in range(first, min(first + 2, stop))]
+
+
+def test_rebuild_cancelled_while_it_reads_conditions_leaves_none_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> list[int]:
+        reader = Reader()
+        monkeypatch.setattr(condition_feed, "LogReader", lambda *_: reader)
+        feed = ConditionFeed(Settings(kafka="127.0.0.1:1"), small_catalog())
+        reading = asyncio.create_task(feed.catch_up())
+        await reader.waiting.wait()
+        reading.cancel()
+        await asyncio.wait([reading])
+        await feed.catch_up()
+        return [record.offset for record in feed.records]
+
+    assert asyncio.run(scene()) == list(range(RECORDS))
