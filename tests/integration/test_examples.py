@@ -20,7 +20,9 @@ from kafka import KafkaProducer
 from pipeline.core.events import Operation, OperationStatus
 from pipeline.source.encode import encode
 from tests.at_work import Corner, drain, forget, make_corner, succeed
-from tests.integration.conftest import RunningStack
+from tests.integration.conftest import Place, RunningStack
+from tests.integration.test_readme import in_a_shell
+from tests.readme_blocks import blocks, prints
 
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
 ALLOWED: Final = {*sys.stdlib_module_names, "kafka", "orjson", "send_events"}
@@ -90,6 +92,14 @@ def test_what_an_example_sends_appears_scored_with_its_operation_and_its_line(na
     assert signals["operation_seconds.core_banking"] == 4.5
     assert signals["line_length_at_arrival"] == 9
     assert query(corner, "SELECT * FROM rejects") == []
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(180)
+def test_what_the_readme_sends_is_answered_as_shown(place: Place) -> None:
+    start, question = blocks("Send your own")
+    printed = in_a_shell(start.commands + question.commands, place.environment)
+    assert prints(question.output).search(printed), printed
 
 
 @contextmanager
