@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.demo.snapshot import Snapshot
 
 SECONDS_BETWEEN_BLOCKS: Final = 5.0
-UNFOLDED_COLUMNS: Final = 160
+UNFOLDED_COLUMNS: Final = 168
 
 Clock = Annotated[str | None, typer.Option(help="Time of the day, such as 10:40.")]
 

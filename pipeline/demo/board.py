@@ -20,7 +20,8 @@ LOWEST_SHOWN: Final = 30.0
 # Columns and the cells of a sparkline from this terminal width on; the first that fits.
 ONE_LINE: Final = ("touch-point", "now", "so far", "open", "waiting", "longest", "dearest element", "points", "owner")
 TWO_LINES: Final = ("touch-point", "now", "so far", "open", "longest", "dearest element, owner")
-LAYOUTS: Final = ((150, ONE_LINE, 36), (120, ONE_LINE, 12), (90, TWO_LINES, 12), (0, TWO_LINES, 8))
+LAYOUTS: Final = ((165, ONE_LINE, 36), (140, ONE_LINE, 12), (90, TWO_LINES, 12), (0, TWO_LINES, 8))
+LEAST: Final = 5  # `100.0`
 NUMBERS: Final = frozenset({"now", "open", "waiting", "longest", "points"})
 UNKNOWN: Final = "-"
 
@@ -33,7 +34,7 @@ def draw(snapshot: Snapshot, width: int) -> Group:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for title in columns:
         justify: JustifyMethod = "right" if title in NUMBERS else "left"
-        least = cells if title == "so far" else len(title.partition(",")[0])
+        least = cells if title == "so far" else max(len(title.partition(",")[0]), LEAST)
         table.add_column(title, min_width=least, justify=justify, no_wrap=True, overflow="ellipsis")
     for place in snapshot.places:
         row = _row(place, cells)

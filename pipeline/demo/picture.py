@@ -12,7 +12,7 @@ from pipeline.demo.board import draw
 from pipeline.demo.snapshot import Snapshot
 from pipeline.errors import ConfigError
 
-WIDTH: Final = 152
+WIDTH: Final = 168
 # The format of rich without its fonts from somebody else's server.
 FORMAT: Final = re.sub(r"\s*@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 TITLE: Final = "touchpoint demo"

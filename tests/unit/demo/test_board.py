@@ -10,7 +10,7 @@ from pipeline.demo.picture import WorstMoment, svg
 from pipeline.demo.snapshot import Flow, Place, Snapshot
 from tests.unit.demo.moments import AFTERNOON, TELLER
 
-WIDE = (Path(__file__).parent / "board_160_columns.txt").read_text(encoding="utf-8")
+WIDE = (Path(__file__).parent / "board_168_columns.txt").read_text(encoding="utf-8")
 
 
 def shown(snapshot: Snapshot, width: int) -> str:
@@ -25,10 +25,10 @@ def styles(line: Text) -> list[str]:
 
 
 def test_the_board_shows_score_waits_dearest_element_and_owner_of_each_touch_point() -> None:
-    assert shown(AFTERNOON, 160) == WIDE
+    assert shown(AFTERNOON, 168) == WIDE
 
 
-@pytest.mark.parametrize("width", [80, 100, 130])
+@pytest.mark.parametrize("width", [80, 100, 145])
 def test_a_narrow_terminal_still_shows_what_costs_the_points_and_whose_it_is(width: int) -> None:
     lines = shown(AFTERNOON, width).splitlines()
     assert max(map(len, lines)) <= width
@@ -40,11 +40,11 @@ def test_a_narrow_terminal_still_shows_what_costs_the_points_and_whose_it_is(wid
 
 
 def test_before_the_first_commit_the_board_says_that_it_waits() -> None:
-    assert shown(Snapshot(now=None, flow=Flow()), 160) == "waiting for the first interactions\n"
+    assert shown(Snapshot(now=None, flow=Flow()), 168) == "waiting for the first interactions\n"
 
 
 def test_what_nobody_knows_is_a_dash_and_never_a_zero() -> None:
-    headline = shown(Snapshot(now=AFTERNOON.now, flow=Flow()), 160).splitlines()[0]
+    headline = shown(Snapshot(now=AFTERNOON.now, flow=Flow()), 168).splitlines()[0]
     assert "- events/s, lag - s" in headline
     assert "coverage -" in headline
 
