@@ -69,6 +69,7 @@ class SideService(Part):
     def __init__(self, settings: Settings, *, drain: bool, **options: Any) -> None:  # noqa: ANN401
         super().__init__(settings, **options)
         self.drained = asyncio.Event()
+        self.broker_answers = True
         self._drain = drain
         self._tables: SideTables | None = None
 
@@ -78,7 +79,7 @@ class SideService(Part):
         try:
             tables = self._tables = SideTables(self._settings, self._watchdog.progress)
             await tables.start()
-            self._watchdog.start(lambda: tables.has_work)
+            self._watchdog.start(lambda: self.broker_answers and tables.has_work)
             await tables.run(lambda: bool(self.should_stop), drain=self._drain)
         except Exception as error:  # noqa: BLE001  # handed on by run()
             if not self.should_stop:  # else everything was closed under it
@@ -153,9 +154,9 @@ class LogService(Part):
             await asyncio.sleep(LOG_CHECK_SECONDS)
             try:
                 await refuse_changed_log(self._settings, self._catalog, worker.log)
-                worker.broker_answers = True
+                worker.broker_answers = self._beside.broker_answers = True
             except KafkaUnavailableError:
-                worker.broker_answers = False
+                worker.broker_answers = self._beside.broker_answers = False
             except Exception as error:  # noqa: BLE001  # nobody awaits this task
                 await self._fail(error)
 

@@ -7,12 +7,13 @@ log.
 
 import logging
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaTimeoutError
 from aiokafka.errors import KafkaError as ClientError
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import OffsetAndMetadata
@@ -130,10 +131,8 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
 
     async def ends(self, partitions: set[int]) -> dict[int, int]:
         """The log's ends as the broker reports them now. Raises `KafkaUnavailableError` when it does not."""
-        try:
+        with _asking(f"the ends of {self._topic}"):
             ends = await self._consumer.end_offsets([TopicPartition(self._topic, number) for number in partitions])
-        except ClientError as error:
-            raise KafkaUnavailableError(f"the ends of {self._topic} are not known: {error!r}") from error
         return {one.partition: end for one, end in ends.items()}
 
     async def read_to_end(self, partitions: set[int]) -> bool:
@@ -143,9 +142,10 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         return all(positions[one] >= ends[one] for one in partitions)
 
     async def first_kept(self, partition: int) -> int:
-        """The first offset that retention has left."""
+        """The first offset that retention has left. Raises `KafkaUnavailableError` when the broker does not say."""
         topic_partition = TopicPartition(self._topic, partition)
-        starts = await self._consumer.beginning_offsets([topic_partition])
+        with _asking(f"the beginning of {self._topic}/{partition}"):
+            starts = await self._consumer.beginning_offsets([topic_partition])
         return int(starts[topic_partition])
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
@@ -213,9 +213,10 @@ class LogReader:
         return {one.partition: (starts[one], ends[one]) for one in topic_partitions}
 
     async def end(self, partition: int) -> int:
-        """End offset of a partition."""
+        """End offset of a partition. Raises `KafkaUnavailableError` when the broker does not say."""
         topic_partition = TopicPartition(self._topic, partition)
-        ends = await self._consumer.end_offsets([topic_partition])
+        with _asking(f"the end of {self._topic}/{partition}"):
+            ends = await self._consumer.end_offsets([topic_partition])
         return int(ends[topic_partition])
 
     async def offset_at(self, partition: int, stamp: int) -> int | None:
@@ -224,6 +225,17 @@ class LogReader:
         found = await self._consumer.offsets_for_times({topic_partition: stamp})
         place = found.get(topic_partition)
         return None if place is None else int(place.offset)
+
+
+@contextmanager
+def _asking(what: str) -> Iterator[None]:
+    """A question to the broker: `KafkaUnavailableError` when it may be asked again later, else `KafkaError`."""
+    try:
+        yield
+    except ClientError as error:
+        if error.retriable or isinstance(error, KafkaTimeoutError):
+            raise KafkaUnavailableError(f"no Kafka broker tells {what}: {error!r}") from error
+        raise KafkaError(f"Kafka does not tell {what}: {error!r}") from error
 
 
 def partition_of(partitioner: str, partitions: int) -> Callable[[bytes], int]:

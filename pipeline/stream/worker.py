@@ -17,7 +17,7 @@ from pipeline.core.interaction import Standing
 from pipeline.core.scored import RANK_TIMED_OUT
 from pipeline.core.shard import LookupNeeded
 from pipeline.core.tally import Tally
-from pipeline.errors import RejectShareError
+from pipeline.errors import KafkaUnavailableError, RejectShareError
 from pipeline.settings import Settings
 from pipeline.stream.condition_feed import ConditionFeed
 from pipeline.stream.cut import Cutter
@@ -120,10 +120,10 @@ class Worker:
 
     @property
     def has_work(self) -> bool:
-        """Whether something is to be done that should show progress."""
+        """Whether something is to be done that should show progress: nothing can while no broker answers."""
         partitions = self.partitions
         behind = bool(partitions.rebuilding) or any(one.stood_since is None for one in partitions.live.values())
-        return self._in_flight is not None or self._busy.locked() or (behind and self.broker_answers)
+        return self.broker_answers and (self._in_flight is not None or self._busy.locked() or behind)
 
     def _silent_services(self) -> list[str]:
         reasons = [] if self.broker_answers else ["no Kafka broker answers"]
@@ -148,6 +148,12 @@ class Worker:
                 except GivenUpError:
                     self.partitions.read_again(batch)
                     log.warning("a block was given up because partitions move; it will be read again")
+                except KafkaUnavailableError as error:
+                    if drain:
+                        raise
+                    self.partitions.read_again(batch)
+                    self._progress()
+                    log.warning("%s; the same again", error)
 
     def count(self) -> tuple[Tally, int]:
         """What became of the records so far, and how many interactions are open: neither ended nor timed out."""

@@ -1,0 +1,92 @@
+"""The loop of a worker whose broker falls silent for a while."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from pipeline.errors import KafkaUnavailableError
+from pipeline.settings import Settings
+from pipeline.stream import worker as module
+from pipeline.stream.kafka_client import Batch
+from pipeline.stream.place import Log
+from pipeline.stream.worker import Worker
+from pipeline.telemetry.health import Health
+from pipeline.telemetry.metrics import Metrics
+from tests.contract.records import small_catalog
+
+SILENT = KafkaUnavailableError("no Kafka broker tells the end of the conditions")
+
+
+class Idle:
+    """In place of all that is connected: nothing comes, nothing is written."""
+
+    refusal = ""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.asked = 0
+
+    async def fetch(self, *_: object) -> Batch:
+        await asyncio.sleep(0.001)
+        return {}
+
+    async def catch_up(self) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            raise SILENT
+
+    async def read_to_end(self, _: set[int]) -> bool:
+        raise SILENT
+
+    def prune(self, _: object) -> None:
+        """Nothing is kept."""
+
+
+async def nothing(_: object) -> None:
+    """Nothing crashes."""
+
+
+def make_worker(monkeypatch: pytest.MonkeyPatch, moved: list[None]) -> tuple[Worker, Idle]:
+    feed = Idle()
+    for name in ("LogConsumer", "Writer", "RejectSender"):
+        monkeypatch.setattr(module, name, Idle)
+    monkeypatch.setattr(module, "ConditionFeed", lambda *_: feed)
+    catalog = small_catalog()
+    worker = Worker(
+        Settings(flush_interval_seconds=0.001), catalog, Log("touchpoint.events", "id", 4),
+        crashed=nothing, progress=lambda: moved.append(None), metrics=Metrics(catalog), health=Health(120, lambda: 0.0),
+    )  # fmt: skip
+    return worker, feed
+
+
+def test_broker_that_falls_silent_is_asked_again_and_counts_as_movement(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[None] = []
+
+    async def scene() -> None:
+        worker, feed = make_worker(monkeypatch, moved)
+        await worker.run(lambda: feed.asked > 1)
+
+    asyncio.run(scene())
+    assert moved == [None]
+
+
+def test_drain_does_not_wait_for_a_silent_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        worker, _ = make_worker(monkeypatch, [])
+        with pytest.raises(KafkaUnavailableError):
+            await worker.run(lambda: False, drain=True)
+
+    asyncio.run(scene())
+
+
+def test_nothing_is_expected_to_move_while_no_broker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> Mapping[bool, bool]:
+        worker, _ = make_worker(monkeypatch, [])
+        worker.partitions.rebuilding = {0}
+        seen = {}
+        for answers in (True, False):
+            worker.broker_answers = answers
+            seen[answers] = worker.has_work
+        return seen
+
+    assert asyncio.run(scene()) == {True: True, False: False}
