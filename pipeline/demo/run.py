@@ -33,7 +33,8 @@ READY_SECONDS: Final = 60.0
 NO_PROGRESS_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.5
 POLL_SECONDS: Final = 0.1
-NEEDED_BYTES: Final = 1_000_000_000
+NEEDED_BYTES: Final = 500_000_000
+FULL_BYTES: Final = 20_000_000
 
 Say = Callable[[str], None]
 Show = Callable[[Snapshot], None]
@@ -66,7 +67,7 @@ def running(state: Path, say: Say) -> Iterator[System]:
             try:
                 _stop(state, say, delete=True)
                 system = _start(state, say)
-                with system.clickhouse:
+                with system.clickhouse, _full_disk_named(state):
                     yield system
             finally:
                 _stop(state, say)
@@ -172,25 +173,38 @@ def _refuse_full_disk(state: Path) -> None:
 
 
 @contextlib.contextmanager
+def _full_disk_named(state: Path) -> Iterator[None]:
+    """Whatever a part dies of on a full disk, the disk is what somebody must act on."""
+    try:
+        yield
+    except TouchpointError as error:
+        if shutil.disk_usage(state).free > FULL_BYTES:
+            raise
+        message = f"the disk of {state} is full ({error})"
+        raise StackError(message) from error
+
+
+@contextlib.contextmanager
 def _alone(state: Path) -> Iterator[None]:
     """One demo at a time in a directory. Raises StackError that names the other one."""
     try:
         state.mkdir(parents=True, exist_ok=True)
-        file = (state / "demo.lock").open("a+")
+        lock = os.open(state / "demo.lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         message = f"cannot write to the state directory {state}: {error.strerror}: set TOUCHPOINT_STATE_DIR"
         raise StackError(message) from error
-    with file:
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            file.seek(0)
             message = (
-                f"another demo runs in {state} (process {file.read().strip() or 'unknown'}): end it with Ctrl-C,"
-                " or set TOUCHPOINT_STATE_DIR to another directory"
+                f"another demo runs in {state} (process {os.pread(lock, 20, 0).decode() or 'unknown'}):"
+                " end it with Ctrl-C, or set TOUCHPOINT_STATE_DIR to another directory"
             )
             raise StackError(message) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with contextlib.suppress(OSError):  # a full disk has its own message
+            os.truncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
         yield
+    finally:
+        os.close(lock)
