@@ -22,7 +22,7 @@ SAYS: Final = {
     "comfort": "was uncomfortable",
 }
 ALMOST_ALL: Final = 0.995
-WIDTH: Final = 110
+WIDTH: Final = 118
 MARGIN: Final = "  "
 
 

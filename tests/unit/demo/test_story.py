@@ -17,14 +17,13 @@ LOSSES = (
 TOLD = """
 While system/identity was degraded, one touch-point fell:
 
-  10:45 to 11:30  call_center/retail/line fell by 21.5 points from its median of 98.5 to 77.0 (1,298
-  interactions).
+  10:45 to 11:30  call_center/retail/line fell by 21.5 points from its median of 98.5 to 77.0 (1,298 interactions).
   Dearest was wait.queue, 13.8 points more than usual (owner: call center workforce management).
   94% of them came while system/identity was degraded, 95% of the points lost to waiting with them.
   touchpoint sql "{drop}"
 
-  Meanwhile they lost 3,969 points to wait.queue (call center workforce management), 2,250 to outcome.result
-  (call center operations) and 1,195 to system.identity (identity platform).
+  Meanwhile they lost 3,969 points to wait.queue (call center workforce management), 2,250 to outcome.result (call
+  center operations) and 1,195 to system.identity (identity platform).
   touchpoint sql "{losses}"
 """
 
