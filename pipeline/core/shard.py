@@ -20,6 +20,7 @@ from pipeline.core.scored import State
 from pipeline.core.timers import Timers
 
 NO_CUSTOMER: Final = "no event of a customer belongs to this operation"
+OVER: Final = "its interaction is over"
 
 
 class LookupNeeded(Exception):  # noqa: N818  # a question, not an error
@@ -73,22 +74,29 @@ class Shard:
         clock_before, self.clock = self.clock, clock
         self.position = record.offset + 1
         held = self.held.get(record.interaction)
-        if held is None:
-            if record.time < clock - self._horizon:
-                self.output.reject(record.offset, origin, RejectReason.LATE, "older than the horizon")
-                return
-            held = self._begin(record, clock, clock_before)
-        else:
-            held.read_clock = clock
-            if held.standing is Standing.ORPHAN and isinstance(record.event, InteractionEvent):
-                held = self._begin(record, clock, clock_before, instead_of=held)
-            elif held.over or held.dead:
-                self._reject_after_end(held, record, origin)
-                return
-            elif (digest := held.digests.get(record.key)) is not None:
-                self._fold_known(held, record, origin, clock, same=digest == record.digest)
-                return
+        if held is not None and self._adds_nothing(held, record, origin, clock):
+            return
+        if record.time < clock - self._horizon:
+            self.output.reject(record.offset, origin, RejectReason.LATE, "older than the horizon")
+            return
+        if held is None or held.dead:
+            held = self._begin(record, clock, clock_before, instead_of=held)
         self._fold_new(held, record, origin, clock)
+
+    def _adds_nothing(self, held: Interaction, record: Decoded, origin: object, clock: int) -> bool:
+        """Read one more record of an interaction; True if it is one of an interaction that is over, or a known one."""
+        held.read_clock = clock
+        if held.over or held.dead:
+            orphan = held.standing is Standing.ORPHAN
+            if orphan and isinstance(record.event, InteractionEvent):
+                return False  # the customer's first event: a new life
+            reason, detail = (RejectReason.ORPHAN, NO_CUSTOMER) if orphan else (RejectReason.LATE, OVER)
+            self.output.reject(record.offset, origin, reason, detail)
+            return True
+        if (digest := held.digests.get(record.key)) is not None:
+            self._fold_known(held, record, origin, clock, same=digest == record.digest)
+            return True
+        return False
 
     def _begin(
         self, record: Decoded, clock: int, clock_before: int, instead_of: Interaction | None = None
@@ -175,12 +183,6 @@ class Shard:
     def _oldest_unseen(self, held: Interaction) -> int:
         """Opened before this, the interaction may have been known, ended and forgotten already."""
         return held.first_clock - held.windows.idle_timeout - held.windows.correction_window + CLOCK_SKEW
-
-    def _reject_after_end(self, held: Interaction, record: Decoded, origin: object) -> None:
-        if held.standing is Standing.ORPHAN:
-            self.output.reject(record.offset, origin, RejectReason.ORPHAN, NO_CUSTOMER)
-        else:
-            self.output.reject(record.offset, origin, RejectReason.LATE, "its interaction is over")
 
     # ---- what is due by the clock ----
 
