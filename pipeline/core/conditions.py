@@ -77,6 +77,12 @@ class Samples:
         if len(self._samples) > MAX_SAMPLES:
             del self._samples[: MAX_SAMPLES // 2]
 
+    def forget(self, before: int) -> None:
+        """Drop what is older, but for the value that held then."""
+        position = bisect_left(self._samples, (before,)) - 1
+        if position > 0:
+            del self._samples[:position]
+
     def count(self, start: int, end: int) -> int:
         """Records with start <= time <= end."""
         return bisect_right(self._samples, (end, LATEST)) - bisect_left(self._samples, (start,))
@@ -122,6 +128,11 @@ class Conditions:
             samples = self._samples[key] = Samples()
             self._by_subject.setdefault(record.subject, []).append(record.kind)
         samples.add(record)
+
+    def forget(self, before: int) -> None:
+        """Drop values that were followed by others before that time."""
+        for samples in self._samples.values():
+            samples.forget(before)
 
     def subjects_of(self, touch_point: TouchPoint) -> frozenset[str]:
         """Whose conditions touch this touch-point: itself, the places above it, and the systems it depends on."""

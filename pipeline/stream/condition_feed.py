@@ -57,7 +57,10 @@ class ConditionFeed:
             self._position = end
 
     def prune(self, shards: Iterable[Shard]) -> None:
-        """Forget what no shard can need any more: older than two horizons, and followed by a newer value."""
+        """Forget what no shard can need any more: older than two horizons, and followed by a newer value.
+
+        `shards`: all that take conditions from here, none of which is being rebuilt.
+        """
         if len(self.records) < self._prune_at:
             return
         shards = list(shards)
@@ -70,5 +73,6 @@ class ConditionFeed:
         ]
         for shard in shards:
             shard.fed = sum(index < shard.fed for index in kept)
+            shard.conditions.forget(shard.clock - self._reach)
         self.records[:] = [self.records[index] for index in kept]
         self._prune_at = len(self.records) + PRUNE_EVERY

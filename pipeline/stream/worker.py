@@ -244,7 +244,8 @@ class Worker:
         for folding in self.partitions.live.values():
             if folding.stood_since is not None:
                 folding.shard.apply_conditions()  # at its end a shard takes them as they arrive
-        self._feed.prune(folding.shard for folding in self.partitions.live.values())
+        if not self.partitions.rebuilding:  # a shard that is not live yet counts the records it has taken
+            self._feed.prune(folding.shard for folding in self.partitions.live.values())
 
     async def _notice_gap(self, folding: Folding, first_offset: int) -> None:
         """A hole in the offsets is a data gap if retention made it; transactions leave holes too."""

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 import orjson
 import pytest
 
+from pipeline.core.conditions import HOUR, LONGEST_TOLERANCE, Circumstances, ConditionRecord
 from pipeline.core.record import Reject
+from pipeline.core.shard import Shard
 from pipeline.settings import Settings
 from pipeline.stream import condition_feed
 from pipeline.stream.condition_feed import ConditionFeed
@@ -58,3 +60,33 @@ def test_rebuild_cancelled_while_it_reads_conditions_leaves_none_twice(monkeypat
         return [record.offset for record in feed.records]
 
     assert asyncio.run(scene()) == list(range(RECORDS))
+
+
+def test_what_no_row_can_show_any_more_is_forgotten_by_feed_and_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = small_catalog()
+    hours = 4 * catalog.horizon() // HOUR
+    monkeypatch.setattr(condition_feed, "PRUNE_EVERY", hours)
+    monkeypatch.setattr(condition_feed, "LogReader", Reader)
+    feed = ConditionFeed(Settings(kafka="127.0.0.1:1"), catalog)
+    feed.records += [
+        ConditionRecord(hour, STAMP + hour * HOUR, "kiosk/1", "counters_open", STAMP + hour * HOUR, float(hour))
+        for hour in range(hours)
+    ]
+    now = STAMP + hours * HOUR
+    shard = Shard(catalog, 0, now, feed=feed.records)
+    kiosk = catalog.resolve("kiosk/1", now)
+    assert kiosk is not None
+
+    def seen() -> list[Circumstances]:
+        """What an interaction sees that came so many hours ago, up to the oldest of which a row may be written."""
+        ages = range(1, 2 * catalog.horizon() // HOUR)
+        moments = [(now - hour * HOUR, now - hour * HOUR + HOUR // 2) for hour in ages]
+        return [shard.conditions.read(kiosk, start, start, None, end) for start, end in moments]
+
+    shard.apply_conditions()
+    before = seen()
+    feed.prune([shard])
+
+    assert seen() == before
+    assert shard.fed == len(feed.records) < hours
+    assert feed.records[0].time <= now - 2 * catalog.horizon() - LONGEST_TOLERANCE

@@ -25,6 +25,7 @@ class Idle:
 
     def __init__(self, *_: object, **__: object) -> None:
         self.asked = 0
+        self.pruned = 0
 
     async def fetch(self, *_: object) -> Batch:
         await asyncio.sleep(0.001)
@@ -39,7 +40,7 @@ class Idle:
         raise SILENT
 
     def prune(self, _: object) -> None:
-        """Nothing is kept."""
+        self.pruned += 1
 
 
 async def nothing(_: object) -> None:
@@ -90,3 +91,17 @@ def test_nothing_is_expected_to_move_while_no_broker_answers(monkeypatch: pytest
         return seen
 
     assert asyncio.run(scene()) == {True: True, False: False}
+
+
+def test_conditions_are_not_forgotten_while_a_shard_that_takes_them_is_rebuilt(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> tuple[int, int]:
+        worker, feed = make_worker(monkeypatch, [])
+        worker.partitions.rebuilding = {0}
+        await worker.run(lambda: feed.asked > 3)
+        before, worker.partitions.rebuilding = feed.pruned, set()
+        await worker.run(lambda: feed.asked > 5)
+        return before, feed.pruned
+
+    before, after = asyncio.run(scene())
+    assert before == 0
+    assert after > 0
