@@ -1,5 +1,6 @@
 """Workers that are killed while calls come in: the tables end as if nothing had happened."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.at_work import (
     Process,
     make_corner,
     started,
+    succeed,
     wait_until,
 )
 from tests.faults.judge import assert_as_calm
@@ -27,10 +29,10 @@ AHEAD = 12_000  # records; an import this far ahead of the commits is stopped: w
 class Calls:
     """Calls that come in at a pace, as long as the workers keep up: a slow machine only makes it last longer."""
 
-    def __init__(self, importing: Process, watch: LogWatch, recorded: Recorded) -> None:
+    def __init__(self, importing: Process, watch: LogWatch, events: int) -> None:
         self._importing = importing
         self._watch = watch
-        self._events = recorded.events
+        self._events = events
 
     def come_in_until(self, share: float, worker: Process, backlog: int = 0) -> None:
         """Wait until this share of all is committed, and so many records beyond that are in the log."""
@@ -79,7 +81,7 @@ def test_five_kills_during_a_paced_import_change_nothing(
         started(corner, tmp_path, "import", str(recorded.file), "--mapping", str(MAPPING), *speed) as importing,
         LogWatch(corner) as watch,
     ):
-        calls = Calls(importing, watch, recorded)
+        calls = Calls(importing, watch, recorded.events)
         beyond = []
         for share in KILL_POINTS:
             with started(corner, tmp_path, "worker") as worker:
@@ -102,7 +104,7 @@ def test_workers_that_join_leave_and_are_killed_change_nothing(
         started(corner, tmp_path, "worker") as first,
         started(corner, tmp_path, "worker") as second,
     ):
-        calls = Calls(importing, watch, recorded)
+        calls = Calls(importing, watch, recorded.events)
         calls.come_in_until(0.15, first)
         with started(corner, tmp_path, "worker") as joining:
             calls.come_in_until(0.3, joining)
@@ -118,3 +120,24 @@ def test_workers_that_join_leave_and_are_killed_change_nothing(
             last.signal(signal.SIGTERM)
             assert last.end() == 0, last.said()
     assert_all_calls_are_there(corner, recorded)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_kills_during_a_day_with_operations_and_conditions_change_nothing(stack: RunningStack, tmp_path: Path) -> None:
+    corner = make_corner(stack, PARTITIONS="4", **NIMBLE)
+    day = ("simulate", "--scenario", "busy_day", "--load", "0.5", "--json")
+    events = json.loads(succeed(corner, *day, "--dry-run"))["records"]["events"]
+    with started(corner, tmp_path, *day, "--speed", "1200x") as sending, LogWatch(corner) as watch:
+        calls = Calls(sending, watch, events)
+        for share in (0.2, 0.5, 0.8):
+            with started(corner, tmp_path, "worker") as worker:
+                assert calls.kill(worker, share) > 0
+        calls.end()
+    rows, rejected = assert_as_calm(corner)
+    scored = rows["interaction_scores"].values()
+    assert sum(row["events"] for row in scored) == events
+    assert any("system/identity degraded" in row["active_conditions"] for row in scored)
+    assert any(row["system_seconds"] for row in scored)
+    assert len(rows["conditions"]) > 0
+    assert rejected == {}
