@@ -37,8 +37,9 @@ check: lint types ## Format, lint, types and the quick tests: under a minute
 test: lint types ## The same with all tests, integration and faults included: under 15 minutes
 	$(BIN)/pytest tests
 
-bench: $(READY) ## Measure CPU per event by step, memory, signals and scores (needs the recorded calls, see README)
+bench: $(READY) ## Measure CPU per event, latency, memory, signals and scores (needs the recorded calls, see README)
 	$(BIN)/python -m tests.bench.engine
+	$(BIN)/python -m tests.bench.latency
 	$(BIN)/python -m tests.bench.memory
 	$(BIN)/python -m tests.bench.signals
 	$(BIN)/python -m tests.bench.scoring
