@@ -1,8 +1,8 @@
 """CPU of the worker per event: on the recorded bank calls, also by step, and on a simulated day with all joins.
 
-`python -m tests.bench.engine` brings up a stack of its own, imports the calls, and lets a worker process drain them, several times, each into a
-database of its own. CPU-seconds are those of the whole process less those of a worker that finds nothing to do. The
-steps are measured in this process over the same records; what the steps do not show is the poll loop.
+`python -m tests.bench.engine` brings up a stack of its own, fills a log, and lets a worker process drain it, several
+times, each into a database of its own. CPU-seconds are those of the whole process less those of a worker that finds
+nothing to do. The steps are measured in this process over the same records; what they do not show is the poll loop.
 """
 
 import asyncio
@@ -48,10 +48,10 @@ def touchpoint(*arguments: str, **environment: str) -> float:
 
 
 def drain(name: str, events: int) -> bool:
-    """Print the CPU of a worker that works off the whole log, less that of one that finds nothing; whether it is fair."""
+    """Print the CPU of a worker that works off the whole log, less that of an idle one; whether it is fair."""
     rounds = []
     for number in range(ROUNDS):
-        place = {"TOUCHPOINT_DATABASE": f"bench{number}", "TOUCHPOINT_GROUP": f"{name.split()[0]}{number}"}
+        place = {"TOUCHPOINT_DATABASE": f"bench{number}", "TOUCHPOINT_GROUP": f"{name[:4]}{number}"}
         touchpoint("migrate", **place)
         busy = touchpoint("worker", "--drain", **place)
         rounds.append((busy - touchpoint("worker", "--drain", **place)) / events * 1e6)
