@@ -1,9 +1,9 @@
 """Interactions that have ended or timed out and may still be corrected, in the order in which they last changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from pipeline.core.conditions import ConditionRecord, Conditions
-from pipeline.core.interaction import Interaction
+from pipeline.core.conditions import Conditions
+from pipeline.core.interaction import NEVER, Interaction
 from pipeline.core.scored import State
 
 CLOCK_SKEW = 5 * 60 * 1000  # ms; an event may lie this far ahead of the clock
@@ -25,12 +25,25 @@ class Correctable:
         """Nothing corrects it any more."""
         self._changed_at.pop(held, None)
 
-    def touched(self, record: ConditionRecord, conditions: Conditions) -> Iterator[Interaction]:
-        """Those whose row the condition may change: of its subject, and not ended before it."""
+    def touched(self, since: Mapping[str, int], conditions: Conditions) -> Iterator[Interaction]:
+        """Those whose row new conditions may change: of their subjects, and not ended before them.
+
+        `since`: of each subject the earliest time of a new condition; whoever ended before that is touched by none.
+        One walk serves them all: a source that was offline sends thousands at once.
+        """
+        earliest = min(since.values())
+        since_at: dict[str, int] = {}
         for held, changed_at in reversed(self._changed_at.items()):
-            if changed_at + CLOCK_SKEW < record.time:
+            if changed_at + CLOCK_SKEW < earliest:
                 return  # it ended before, and so did all that changed earlier
-            if held.state is State.ENDED and held.ending is not None and held.ending[0] < record.time:
+            touch_point = held.touch_point
+            if touch_point is None:
                 continue
-            if held.touch_point is not None and record.subject in conditions.subjects_of(held.touch_point):
+            time = since_at.get(touch_point.name)
+            if time is None:
+                here = conditions.subjects_of(touch_point) & since.keys()
+                time = since_at[touch_point.name] = min((since[subject] for subject in here), default=NEVER)
+            if changed_at + CLOCK_SKEW < time:
+                continue
+            if held.state is not State.ENDED or held.ending is None or held.ending[0] >= time:
                 yield held

@@ -265,14 +265,15 @@ class Shard:
 
     def apply_conditions(self, stamp: int | None = None) -> None:
         """Take the condition records stamped up to `stamp`, or all: they enter as if they stood in the log."""
-        feed = self._feed
+        feed, since = self._feed, dict[str, int]()
         while self.fed < len(feed) and (stamp is None or feed[self.fed].stamp <= stamp):
             record = feed[self.fed]
             self.fed += 1
             self.conditions.apply(record)
             if record.kind in KINDS:
-                for held in self._correctable.touched(record, self.conditions):
-                    self.output.touch(held)
+                since[record.subject] = min(record.time, since.get(record.subject, record.time))
+        for held in self._correctable.touched(since, self.conditions) if since else ():
+            self.output.touch(held)
 
     # ---- rows ----
 

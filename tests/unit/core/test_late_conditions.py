@@ -1,0 +1,79 @@
+"""Conditions that come after the interactions they touch, one by one or thousands at once."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.catalog_files import load_catalog
+from pipeline.core.catalog import TouchPoint
+from pipeline.core.conditions import MINUTE, ConditionRecord, Conditions
+from pipeline.core.events import Arrived, Ended, Outcome
+from pipeline.core.record import Decoded
+from pipeline.core.shard import Shard
+
+CATALOG = load_catalog(Path(__file__).parents[3] / "schemas")
+NOW = 1_790_000_000_000
+BRANCHES = 3
+ENDED = 60  # interactions, one a minute long, one after another
+
+
+def worked_off(feed: list[ConditionRecord]) -> Shard:
+    """A shard that wrote all rows before it heard of any condition."""
+    shard = Shard(CATALOG, 0, feed=feed)
+    for number in range(ENDED):
+        name, touch_point, time = f"i{number}", f"branch/{number % BRANCHES}/teller", NOW + number * MINUTE // 10
+        for event in (
+            Arrived(interaction=name, touch_point=touch_point, time=time),
+            Ended(interaction=name, touch_point=touch_point, time=time + MINUTE, outcome=Outcome.COMPLETED),
+        ):
+            moment, place = int(event.time), CATALOG.resolve(touch_point, NOW)  # type: ignore[arg-type]
+            offset = shard.position
+            shard.fold(Decoded(offset, moment, moment, name, str(offset), 0, event, place), offset)
+    shard.write_due()
+    shard.output.take()
+    return shard
+
+
+def late(subject: str, minutes: float, offset: int = 0, kind: str = "line_length") -> ConditionRecord:
+    stamp = NOW + 1000 * MINUTE
+    return ConditionRecord(offset, stamp, subject, kind, NOW + round(minutes * MINUTE), 1.0)
+
+
+def corrected(shard: Shard) -> list[str]:
+    shard.apply_conditions()
+    shard.write_due()
+    return sorted((row.interaction for row in shard.output.take()[0]), key=lambda name: int(name[1:]))
+
+
+@pytest.mark.parametrize("subjects", [["branch/1"], ["branch/0", "branch/2"], ["system/identity"], ["branch/7"]])
+def test_many_at_once_touch_whom_they_touch_one_by_one(subjects: list[str]) -> None:
+    feed = [
+        late(subject, minutes, kind="degraded" if subject.startswith("system") else "line_length")
+        for minutes in (6.0, 3.5, 5.0)
+        for subject in subjects
+    ]
+    one_by_one: set[str] = set()
+    for record in feed:
+        one_by_one.update(corrected(worked_off([record])))
+
+    assert set(corrected(worked_off(feed))) == one_by_one
+    assert bool(one_by_one) == (subjects != ["branch/7"])
+
+
+def test_whoever_ended_before_the_earliest_is_not_touched() -> None:
+    assert corrected(worked_off([late("branch/0", 6.5), late("branch/0", 6.0)])) == ["i51", "i54", "i57"]
+
+
+def test_thousands_at_once_cost_one_walk(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    subjects_of = Conditions.subjects_of
+
+    def count(self: Conditions, touch_point: TouchPoint) -> frozenset[str]:
+        asked.append(touch_point.name)
+        return subjects_of(self, touch_point)
+
+    shard = worked_off([late(f"branch/{offset % BRANCHES}", -60 + offset / 1000, offset) for offset in range(5000)])
+    monkeypatch.setattr(Conditions, "subjects_of", count)
+    shard.apply_conditions()
+
+    assert len(asked) == BRANCHES
