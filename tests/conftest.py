@@ -1,4 +1,5 @@
 import os
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -7,6 +8,9 @@ import pytest
 # A shared machine may pause a test at any moment, so how long one example took says nothing; the test's time-out holds.
 hypothesis.settings.register_profile("touchpoint", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("touchpoint")
+
+# Whoever starts the tests in the background lets them ignore Ctrl-C, and the commands that they start with them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -145,7 +145,8 @@ class LogService(Part):
             finally:
                 checks.cancel()
         except Exception as error:  # noqa: BLE001  # handed on by run()
-            await self._fail(error)
+            if not self.should_stop:  # else everything was closed under it, and something else ended the process
+                await self._fail(error)
         finally:
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -213,7 +213,7 @@ def test_a_missing_table_stops_the_worker_with_one_line(corner: Corner) -> None:
 
     done = run(corner, "worker", "--drain")
 
-    assert done.returncode == 2
+    assert done.returncode == 2, done.stderr
     assert "feedback" in done.stderr
     assert "Traceback" not in done.stderr
 
