@@ -72,6 +72,7 @@ def come_and_go(source: Source, first: int) -> int:
         if number % 1000 == 0:
             source.shard.write_due()
             source.shard.output.take()
+            source.shard.output.take_ended()
     return resident()
 
 
