@@ -15,8 +15,9 @@ from pipeline.core.balance import (
     rows_not_held,
 )
 from pipeline.core.commit import Mark
+from tests.unit.core.runs import Worker, World, rebuild, run_undisturbed
 from tests.unit.core.test_promise import IDLE_MINUTES, make_catalog
-from tests.unit.core.worlds import Worker, World, make_log, rebuild, run_undisturbed
+from tests.unit.core.worlds import make_log
 
 WORLDS = 60
 UNPREDICTABLE = 25

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from pipeline.catalog_files import load_catalog
 from pipeline.core.catalog import Catalog
-from tests.unit.core.worlds import MINUTE, World, balance, make_conditions, make_log, run_disturbed, run_undisturbed
+from tests.unit.core.runs import World, balance, run_disturbed, run_undisturbed
+from tests.unit.core.worlds import MINUTE, make_conditions, make_log
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
 WORLDS = 150

@@ -19,7 +19,7 @@ from pipeline.core.tally import Tally
 from pipeline.sink.clickhouse import judge
 from pipeline.sink.verdicts import Answer, Verdict, judge_code
 from pipeline.telemetry.definitions import METRICS, Kind
-from pipeline.telemetry.metrics import MAX_TOUCH_POINTS, Metrics, PartitionView
+from pipeline.telemetry.metrics import MAX_TOUCH_POINTS, Metrics
 from tests.scored_rows import scored
 
 CATALOG: Final = load_catalog(Path(__file__).parents[3] / "schemas")
@@ -202,57 +202,6 @@ def test_what_became_of_records_adds_up(metrics: Metrics) -> None:
     assert value(metrics, "touchpoint_records_rejected_total", reason="late") == 3
     assert value(metrics, "touchpoint_records_with_unknown_fields_total") == 2
     assert value(metrics, "touchpoint_join_misses_total", kind="comfort", cause="stale") == 4
-
-
-def view(**changes: Any) -> PartitionView:  # noqa: ANN401 - of any field
-    told: dict[str, Any] = {
-        "partition": 3,
-        "position": 100,
-        "end": 150,
-        "replay_offset": 40,
-        "clock": 1_699_999_990_500,
-        "stamp": 1_699_999_995_000,
-    }
-    return PartitionView(**(told | changes))
-
-
-@pytest.mark.parametrize(
-    ("told", "name", "expected"),
-    [
-        (view(), "touchpoint_lag_records", 50),
-        (view(), "touchpoint_lag_seconds", 5),
-        (view(), "touchpoint_clock_timestamp_seconds", 1_699_999_990.5),
-        (view(), "touchpoint_replay_records", 60),
-        (view(end=100), "touchpoint_lag_records", 0),
-        (view(end=100), "touchpoint_lag_seconds", 0),
-        (view(end=90), "touchpoint_lag_records", 0),  # an end that is older than the position
-        (view(end=None), "touchpoint_lag_records", None),
-        (view(end=None), "touchpoint_lag_seconds", None),
-        (view(stamp=None), "touchpoint_lag_seconds", None),
-        (view(clock=-1), "touchpoint_clock_timestamp_seconds", None),
-    ],
-)
-def test_a_partition_shows_what_is_known_of_it(
-    metrics: Metrics, told: PartitionView, name: str, expected: float | None
-) -> None:
-    metrics.partitions_seen([told], 0)
-    assert value(metrics, name, partition="3") == expected
-
-
-def test_lag_in_seconds_grows_while_nothing_is_told() -> None:
-    time = [NOW]
-    metrics = Metrics(CATALOG, now=lambda: time[0])
-    metrics.partitions_seen([view()], 0)
-    time[0] += 60
-    assert value(metrics, "touchpoint_lag_seconds", partition="3") == 65
-
-
-def test_a_partition_that_went_elsewhere_is_shown_no_more(metrics: Metrics) -> None:
-    metrics.partitions_seen([view()], 2)
-    assert value(metrics, "touchpoint_partitions", state="rebuilding") == 2
-    metrics.partitions_seen([], 0)
-    assert [name for name, labels in samples(metrics) if ("partition", "3") in labels] == []
-    assert value(metrics, "touchpoint_partitions", state="live") == 0
 
 
 @pytest.mark.parametrize(
