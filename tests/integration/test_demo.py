@@ -223,9 +223,14 @@ def test_it_stays_up_until_interrupted_and_a_second_demo_says_so(tmp_path: Path)
     assert processes_of(tmp_path) == []
 
 
+def note_of_simulator(folder: Path) -> Path:
+    return folder / "demo" / "run" / "simulator.json"
+
+
 def test_what_a_killed_demo_left_is_stopped_by_the_next_one(tmp_path: Path) -> None:
     with demo(tmp_path) as running:
-        wait_until(lambda: "simulating" in running.said(), running.said, seconds=RUN_SECONDS, pause=0.1)
+        # The note by which the next run finds it is written just after a process starts.
+        wait_until(lambda: note_of_simulator(tmp_path).exists(), running.said, seconds=RUN_SECONDS, pause=0.1)
         running.kill()
     assert processes_of(tmp_path) != []
     with demo(tmp_path) as running:
