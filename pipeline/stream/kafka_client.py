@@ -1,8 +1,8 @@
-"""Everything that knows the Kafka client: read the log as a member of the group or beside it, commit, send rejects.
+"""The log through the Kafka client: read as a member of the group or beside it, and commit.
 
-Another client would replace this file, `side_consumer.py` for the topics beside the log, `group_member.py`, and
-`parsed_records.py`, where the client's own parsing is put right. Partitions are numbers here, since a worker reads one
-log.
+Another client would replace this file, `side_consumer.py` for the topics beside the log, `reject_sender.py`,
+`group_member.py`, and `parsed_records.py`, where the client's own parsing is put right; `log_topic.py` asks the broker
+through kafka-python. Partitions are numbers here, since a worker reads one log.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """The Kafka client's producer, for rejected records alone."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError as ClientError
@@ -9,8 +9,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from pipeline.errors import KafkaError, KafkaUnavailableError
 from pipeline.settings import Settings
-
-REQUEST_TIMEOUT_MS: Final = 20_000
+from pipeline.stream.group_member import REQUEST_TIMEOUT_MS
 
 
 class Message(NamedTuple):

@@ -3,7 +3,7 @@
     fetch a batch -> decode -> fold, shard by shard -> write what is due -> insert -> commit
 
 One event loop reads and folds, one thread inserts. `folding.py` decodes and folds, `writer.py` makes durable and
-commits, `partitions.py` follows rebalances, only `kafka_client.py` and `parsed_records.py` know the client.
+commits, `partitions.py` follows rebalances; the Kafka client is known to `kafka_client.py` and the files it names.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Makes a block durable: rows and rejects into ClickHouse, rejects to their topic, then the commit.
+"""Makes a block durable: rows and rejects into ClickHouse, rejects to their topic, clocks, then the commit.
 
 ClickHouse is spoken to from one thread of its own, so the poll loop goes on meanwhile, and look-ups queue behind
 the block in flight. The order is the promise: nothing is committed before it is durable.
