@@ -4,8 +4,9 @@ Owns the kinds that are joined, how long a value holds, and what a row says of t
 epoch milliseconds.
 """
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -17,6 +18,9 @@ HOUR: Final = 60 * MINUTE
 LATEST: Final = 1 << 62
 MAX_SAMPLES: Final = 50_000
 MAX_PLACES: Final = 10_000
+DECIMALS: Final = 6
+SYSTEM: Final = "system/"
+LATENCY: Final = "latency_seconds"
 
 Misses = tuple[tuple[str, str], ...]  # (kind, cause) of what nobody reported: `never`, or `stale`
 Sample = tuple[int, int, float, int]  # time, offset, value, the last time at which it holds
@@ -29,6 +33,10 @@ class Kind(Struct, frozen=True):
     meaning: str
     active: Callable[[float], bool] | None = None
 
+    def is_active(self, value: float) -> bool:
+        """Whether a value is worth naming."""
+        return self.active is not None and self.active(value)
+
 
 KINDS: Final[dict[str, Kind]] = {
     "line_length": Kind(15 * MINUTE, "customers in line"),
@@ -36,7 +44,7 @@ KINDS: Final[dict[str, Kind]] = {
     "comfort": Kind(2 * HOUR, "comfort of the waiting area, 0 to 1", lambda value: value < 0.5),  # noqa: PLR2004
     "refreshments": Kind(12 * HOUR, "coffee and the like, 0 out to 1 there", lambda value: value < 1),
     "degraded": Kind(12 * HOUR, "a backend system is degraded, 0 or 1", lambda value: value > 0),
-    "latency_seconds": Kind(5 * MINUTE, "how long a backend system takes at the moment"),
+    LATENCY: Kind(5 * MINUTE, "how long a backend system takes at the moment"),
 }
 LONGEST_TOLERANCE: Final = max(kind.tolerance for kind in KINDS.values())
 
@@ -66,48 +74,90 @@ NONE_REPORTED: Final = Circumstances({}, (), 0, ())
 
 
 class Samples:
-    """The values of one subject and kind in order of time."""
+    """The values of one subject and kind in order of time. `actives` counts those that are worth naming."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.actives = 0
         self._samples: list[Sample] = []
+        self._times: list[int] = []  # of the same: whole numbers are found sooner
 
     def add(self, record: ConditionRecord) -> None:
         """Take a value; the newest ones are kept, far more than any open window needs."""
-        insort(self._samples, (record.time, record.offset, record.value, record.valid_until))
-        if len(self._samples) > MAX_SAMPLES:
-            del self._samples[: MAX_SAMPLES // 2]
+        samples, sample = self._samples, (record.time, record.offset, record.value, record.valid_until)
+        if samples and sample < samples[-1]:
+            position = bisect_right(samples, sample)
+            samples.insert(position, sample)
+            self._times.insert(position, record.time)
+        else:
+            samples.append(sample)
+            self._times.append(record.time)
+        self.actives += self.kind.is_active(record.value)
+        if len(samples) > MAX_SAMPLES:
+            self._drop(MAX_SAMPLES // 2)
 
     def forget(self, before: int) -> None:
         """Drop what is older, but for the value that held then."""
-        position = bisect_left(self._samples, (before,)) - 1
+        position = bisect_left(self._times, before) - 1
         if position > 0:
-            del self._samples[:position]
+            self._drop(position)
+
+    def _drop(self, count: int) -> None:
+        self.actives -= sum(self.kind.is_active(value) for _, _, value, _ in self._samples[:count])
+        del self._samples[:count], self._times[:count]
 
     def count(self, start: int, end: int) -> int:
         """Records with start <= time <= end."""
-        return bisect_right(self._samples, (end, LATEST)) - bisect_left(self._samples, (start,))
+        return bisect_right(self._times, end) - bisect_left(self._times, start)
 
-    def as_of(self, time: int, tolerance: int) -> tuple[float | None, str]:
+    def as_of(self, time: int) -> tuple[float | None, str]:
         """The value that held at a time, or None and the cause."""
-        position = bisect_right(self._samples, (time, LATEST)) - 1
+        position = bisect_right(self._times, time) - 1
         if position < 0:
             return None, "never"
         since, _, value, until = self._samples[position]
-        return (value, "") if time <= min(since + tolerance, until) else (None, "stale")
+        return (value, "") if time <= min(since + self.kind.tolerance, until) else (None, "stale")
 
-    def held(self, start: int, end: int, tolerance: int) -> list[tuple[float, int]]:
+    def held(self, start: int, end: int) -> list[tuple[float, int]]:
         """(value, milliseconds) of each value that held between start and end."""
-        samples = self._samples
-        position = max(bisect_right(samples, (start, LATEST)) - 1, 0)
+        samples, tolerance = self._samples, self.kind.tolerance
+        position = max(bisect_right(self._times, start) - 1, 0)
+        beyond = bisect_right(self._times, end)
         pieces = []
-        while position < len(samples) and samples[position][0] <= end:
+        while position < beyond:
             since, _, value, until = samples[position]
             position += 1
-            following = samples[position][0] if position < len(samples) else LATEST
-            last = min(end, following, until, since + tolerance)
-            if last >= max(start, since):
-                pieces.append((value, last - max(start, since)))
+            last = min(end, until, since + tolerance)
+            if position < beyond and samples[position][0] < last:
+                last = samples[position][0]
+            first = max(start, since)
+            if last >= first:
+                pieces.append((value, last - first))
         return pieces
+
+    def mean(self, start: int, end: int) -> float | None:
+        """The mean over the time between; the plain last value where no time passed; None if none held."""
+        pieces = self.held(start, end)
+        total = sum(milliseconds for _, milliseconds in pieces) if len(pieces) > 1 else 0
+        if not total:
+            return pieces[-1][0] if pieces else None
+        return round(sum(value * milliseconds for value, milliseconds in pieces) / total, DECIMALS)
+
+    def was_active(self, start: int, end: int) -> bool:
+        """Whether a value worth naming held between start and end."""
+        return self.actives > 0 and any(self.kind.is_active(value) for value, _ in self.held(start, end))
+
+
+class Watched(Struct, frozen=True, gc=False):
+    """The samples that concern one touch-point.
+
+    `all`: each with its label, in order. `place`: (kind's name, samples) of the touch-point and the places above it,
+    nearest first. `systems`: (signal, samples) of each system's latency, as reported here before everywhere.
+    """
+
+    all: tuple[tuple[str, Samples], ...]
+    place: tuple[tuple[str, Samples], ...]
+    systems: tuple[tuple[str, tuple[Samples, ...]], ...]
 
 
 class Conditions:
@@ -116,17 +166,17 @@ class Conditions:
     def __init__(self) -> None:
         self._samples: dict[tuple[str, str], Samples] = {}
         self._by_subject: dict[str, list[str]] = {}
-        self._places: dict[str, frozenset[str]] = {}
+        self._watched: dict[tuple[str, tuple[str, ...]], Watched | None] = {}
 
     def apply(self, record: ConditionRecord) -> None:
         """Take a record; kinds that are not joined are left alone."""
-        if record.kind not in KINDS:
-            return
-        key = (record.subject, record.kind)
-        samples = self._samples.get(key)
+        samples = self._samples.get((record.subject, record.kind))
         if samples is None:
-            samples = self._samples[key] = Samples()
+            if record.kind not in KINDS:
+                return
+            samples = self._samples[record.subject, record.kind] = Samples(KINDS[record.kind])
             self._by_subject.setdefault(record.subject, []).append(record.kind)
+            self._watched.clear()
         samples.add(record)
 
     def forget(self, before: int) -> None:
@@ -134,93 +184,104 @@ class Conditions:
         for samples in self._samples.values():
             samples.forget(before)
 
-    def subjects_of(self, touch_point: TouchPoint) -> frozenset[str]:
-        """Whose conditions touch this touch-point: itself, the places above it, and the systems it depends on."""
-        subjects = self._places.get(touch_point.name)
-        if subjects is None:
-            parts = touch_point.name.split("/")
-            places = {"/".join(parts[:depth]) for depth in range(2, len(parts) + 1)}
-            systems = {f"system/{system}" for system in touch_point.systems}
-            here = {f"{system}@{touch_point.name}" for system in systems}
-            if len(self._places) >= MAX_PLACES:
-                self._places.clear()
-            subjects = self._places[touch_point.name] = frozenset(places | systems | here)
-        return subjects
-
     def read(
         self, touch_point: TouchPoint, opened_at: int, started_at: int, served_at: int | None, end: int
     ) -> Circumstances:
         """What the conditions say of a passage."""
-        if self._by_subject.keys().isdisjoint(self.subjects_of(touch_point)):
+        key = (touch_point.name, touch_point.systems)
+        watched = self._watched[key] if key in self._watched else self._watch(touch_point)
+        if watched is None:
             return NONE_REPORTED
-        present = sorted(subject for subject in self.subjects_of(touch_point) if subject in self._by_subject)
+        since = min(opened_at, started_at)
         active: list[str] = []
         records = 0
-        for subject in present:
-            for name in sorted(self._by_subject[subject]):
-                kind, samples = KINDS[name], self._samples[subject, name]
-                records += samples.count(min(opened_at, started_at) - kind.tolerance, end)
-                if kind.active is not None:
-                    held = samples.held(started_at, end, kind.tolerance)
-                    if any(kind.active(value) for value, _ in held):
-                        active.append(f"{subject} {name}")
+        for label, samples in watched.all:
+            records += samples.count(since - samples.kind.tolerance, end)
+            if samples.was_active(started_at, end):
+                active.append(label)
         signals: dict[str, float] = {}
         misses: list[tuple[str, str]] = []
-        place = [subject for subject in present if not subject.startswith("system/")]
-        wait_end = end if served_at is None else served_at
-        self._read_place(place, started_at, wait_end, signals, misses)
+        _read_place(watched, started_at, end if served_at is None else served_at, signals, misses)
         if served_at is not None:
-            self._read_systems(present, touch_point, served_at, end, signals)
+            _read_systems(watched, served_at, end, signals)
         return Circumstances(signals, tuple(active), records, tuple(misses))
 
-    def _read_place(
-        self, place: list[str], started_at: int, wait_end: int, signals: dict[str, float], misses: list[tuple[str, str]]
-    ) -> None:
-        """Line and counters at arrival, comfort and refreshments while waiting; the nearest subject that has them."""
-        for subject in reversed(place):
-            for name in self._by_subject[subject]:
-                kind, samples = KINDS[name], self._samples[subject, name]
-                if name in AT_ARRIVAL:
-                    value, cause = samples.as_of(started_at, kind.tolerance)
-                elif name in WHILE_WAITING:
-                    value = mean(samples.held(started_at, wait_end, kind.tolerance))
-                    cause = samples.as_of(wait_end, kind.tolerance)[1]
-                else:
-                    continue
-                if value is not None:
-                    signals.setdefault(SIGNAL_OF[name], value)
-                elif SIGNAL_OF[name] not in signals:
-                    misses.append((name, cause or "stale"))
+    def _watch(self, touch_point: TouchPoint) -> Watched | None:
+        """What concerns a touch-point, or None; remembered until another subject or kind is reported."""
+        subjects = subjects_of(touch_point.name, touch_point.systems)
+        present = sorted(subject for subject in subjects if subject in self._by_subject)
+        place = [subject for subject in reversed(present) if not subject.startswith(SYSTEM)]
+        systems = {system: _subjects_of_system(system, touch_point.name) for system in touch_point.systems}
+        watched = Watched(
+            all=tuple(
+                (f"{subject} {name}", self._samples[subject, name])
+                for subject in present
+                for name in sorted(self._by_subject[subject])
+            ),
+            place=tuple(
+                (name, self._samples[subject, name])
+                for subject in place
+                for name in self._by_subject[subject]
+                if name in SIGNAL_OF
+            ),
+            systems=tuple(
+                (
+                    f"system_latency_seconds.{system}",
+                    tuple(self._samples[one, LATENCY] for one in pair if (one, LATENCY) in self._samples),
+                )
+                for system, pair in systems.items()
+            ),
+        )
+        if len(self._watched) >= MAX_PLACES:
+            self._watched.clear()
+        self._watched[touch_point.name, touch_point.systems] = found = watched if watched.all else None
+        return found
 
-    def _read_systems(
-        self, present: list[str], touch_point: TouchPoint, served_at: int, end: int, signals: dict[str, float]
-    ) -> None:
-        """How long each system took while it served, as reported here or else everywhere."""
-        kind = KINDS["latency_seconds"]
-        for system in touch_point.systems:
-            for subject in (f"system/{system}@{touch_point.name}", f"system/{system}"):
-                samples = self._samples.get((subject, "latency_seconds")) if subject in present else None
-                value = None if samples is None else mean(samples.held(served_at, end, kind.tolerance))
-                if value is not None:
-                    signals[f"system_latency_seconds.{system}"] = value
-                    break
+
+@lru_cache(maxsize=MAX_PLACES)
+def subjects_of(touch_point: str, systems: tuple[str, ...]) -> frozenset[str]:
+    """Whose conditions touch a touch-point: itself, the places above it, and the systems it depends on."""
+    parts = touch_point.split("/")
+    places = ["/".join(parts[:depth]) for depth in range(2, len(parts) + 1)]
+    return frozenset(places).union(*(_subjects_of_system(system, touch_point) for system in systems))
+
+
+def _subjects_of_system(system: str, touch_point: str) -> tuple[str, str]:
+    """A system as it serves this touch-point, and everywhere."""
+    return f"{SYSTEM}{system}@{touch_point}", f"{SYSTEM}{system}"
+
+
+def _read_place(
+    watched: Watched, started_at: int, wait_end: int, signals: dict[str, float], misses: list[tuple[str, str]]
+) -> None:
+    """Line and counters at arrival, comfort and refreshments while waiting; the nearest subject that has them."""
+    for name, samples in watched.place:
+        signal = SIGNAL_OF[name]
+        value: float | None
+        if name in AT_ARRIVAL:
+            value, cause = samples.as_of(started_at)
+        elif (value := samples.mean(started_at, wait_end)) is None:
+            cause = samples.as_of(wait_end)[1]
+        if value is not None:
+            signals.setdefault(signal, value)
+        elif signal not in signals:
+            misses.append((name, cause or "stale"))
+
+
+def _read_systems(watched: Watched, served_at: int, end: int, signals: dict[str, float]) -> None:
+    """How long each system took while it served, as reported here or else everywhere."""
+    for signal, reported in watched.systems:
+        for samples in reported:
+            value = samples.mean(served_at, end)
+            if value is not None:
+                signals[signal] = value
+                break
 
 
 AT_ARRIVAL: Final = frozenset({"line_length", "counters_open"})
-WHILE_WAITING: Final = frozenset({"comfort", "refreshments"})
 SIGNAL_OF: Final = {
     "line_length": "line_length_at_arrival",
     "counters_open": "counters_open_at_arrival",
     "comfort": "comfort_while_waiting",
     "refreshments": "refreshments_while_waiting",
 }
-
-
-def mean(pieces: list[tuple[float, int]]) -> float | None:
-    """The mean over time; the plain last value where no time passed; None of nothing."""
-    if not pieces:
-        return None
-    total = sum(milliseconds for _, milliseconds in pieces)
-    if not total:
-        return pieces[-1][0]
-    return round(sum(value * milliseconds for value, milliseconds in pieces) / total, 6)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from pipeline.core.conditions import Conditions
+from pipeline.core.conditions import subjects_of
 from pipeline.core.interaction import NEVER, Interaction
 from pipeline.core.scored import State
 
@@ -25,7 +25,7 @@ class Correctable:
         """Nothing corrects it any more."""
         self._changed_at.pop(held, None)
 
-    def touched(self, since: Mapping[str, int], conditions: Conditions) -> Iterator[Interaction]:
+    def touched(self, since: Mapping[str, int]) -> Iterator[Interaction]:
         """Those whose row new conditions may change: of their subjects, and not ended before them.
 
         `since`: of each subject the earliest time of a new condition; whoever ended before that is touched by none.
@@ -41,7 +41,7 @@ class Correctable:
                 continue
             time = since_at.get(touch_point.name)
             if time is None:
-                here = conditions.subjects_of(touch_point) & since.keys()
+                here = subjects_of(touch_point.name, touch_point.systems) & since.keys()
                 time = since_at[touch_point.name] = min((since[subject] for subject in here), default=NEVER)
             if changed_at + CLOCK_SKEW < time:
                 continue

@@ -272,7 +272,7 @@ class Shard:
             self.conditions.apply(record)
             if record.kind in KINDS:
                 since[record.subject] = min(record.time, since.get(record.subject, record.time))
-        for held in self._correctable.touched(since, self.conditions) if since else ():
+        for held in self._correctable.touched(since) if since else ():
             self.output.touch(held)
 
     # ---- rows ----

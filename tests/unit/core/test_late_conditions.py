@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.catalog_files import load_catalog
-from pipeline.core.catalog import TouchPoint
-from pipeline.core.conditions import MINUTE, ConditionRecord, Conditions
+from pipeline.core import correctable
+from pipeline.core.conditions import MINUTE, ConditionRecord, subjects_of
 from pipeline.core.events import Arrived, Ended, Outcome
 from pipeline.core.record import Decoded
 from pipeline.core.shard import Shard
@@ -66,14 +66,13 @@ def test_whoever_ended_before_the_earliest_is_not_touched() -> None:
 
 def test_thousands_at_once_cost_one_walk(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    subjects_of = Conditions.subjects_of
 
-    def count(self: Conditions, touch_point: TouchPoint) -> frozenset[str]:
-        asked.append(touch_point.name)
-        return subjects_of(self, touch_point)
+    def count(touch_point: str, systems: tuple[str, ...]) -> frozenset[str]:
+        asked.append(touch_point)
+        return subjects_of(touch_point, systems)
 
     shard = worked_off([late(f"branch/{offset % BRANCHES}", -60 + offset / 1000, offset) for offset in range(5000)])
-    monkeypatch.setattr(Conditions, "subjects_of", count)
+    monkeypatch.setattr(correctable, "subjects_of", count)
     shard.apply_conditions()
 
     assert len(asked) == BRANCHES
