@@ -135,7 +135,6 @@ class Settings(BaseSettings):
     max_block_rows: Annotated[Records, Doc("rows", "1 or more"), Field(description="Rows of one INSERT, at most.")] = (
         50_000
     )
-    max_batch_records: Annotated[Records, Field(description="Records of one fetched batch, at most.")] = 10_000
     max_record_bytes: Annotated[
         int,
         Doc("bytes", "1024 to 67108864"),

@@ -98,15 +98,17 @@ class Interaction:
         """Add a fact that is not a duplicate."""
         event = record.event
         kind = type(event)
-        order = (record.time, RANKS[kind], record.key)
-        self.facts.append((*order, event))
-        self.digests[record.key] = record.digest
+        rank, key = RANKS[kind], record.key
+        self.facts.append((record.time, rank, key, event))
+        self.digests[key] = record.digest
         self.events += 1
         self.folded_clock = clock
         self.idle_rank = -1
-        if kind in ENDINGS and (self.ending is None or order > self.ending):
-            self.ending = order
-            self.ending_outcome = ending_outcome(event)
+        if kind in ENDINGS:
+            order = (record.time, rank, key)
+            if self.ending is None or order > self.ending:
+                self.ending = order
+                self.ending_outcome = ending_outcome(event)
 
     def deadline(self) -> int:
         """The clock after which an open interaction has timed out."""

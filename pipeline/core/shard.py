@@ -66,37 +66,39 @@ class Shard:
 
         Raises `LookupNeeded` before anything of the record is folded: answer it, and fold the record again.
         """
-        if self.fed < len(self._feed) and self._feed[self.fed].stamp <= record.stamp:
-            self.apply_conditions(record.stamp)
-        clock = max(self.clock, min(record.time, record.stamp))
-        if self._timers.any_before(clock):
+        time, stamp = record.time, record.stamp
+        if self.fed < len(self._feed) and self._feed[self.fed].stamp <= stamp:
+            self.apply_conditions(stamp)
+        clock = min(stamp, time)
+        clock = max(clock, self.clock)
+        if clock > self._timers.earliest:
             self._settle_due(clock)
         clock_before, self.clock = self.clock, clock
         self.position = record.offset + 1
         held = self.held.get(record.interaction)
-        if held is not None and self._adds_nothing(held, record, origin, clock):
-            return
-        if record.time < clock - self._horizon:
+        if held is not None:
+            held.read_clock = clock
+            digest = held.digests.get(record.key)
+            if digest is not None:
+                self._fold_known(held, record, origin, clock, same=digest == record.digest)
+                return
+            if (held.over or held.dead) and self._is_refused(held, record, origin):
+                return
+        if time < clock - self._horizon:
             self.output.reject(record.offset, origin, RejectReason.LATE, "older than the horizon")
             return
         if held is None or held.dead:
             held = self._begin(record, clock, clock_before, instead_of=held)
         self._fold_new(held, record, origin, clock)
 
-    def _adds_nothing(self, held: Interaction, record: Decoded, origin: object, clock: int) -> bool:
-        """Read one more record of an interaction; True if it is one of an interaction that is over, or a known one."""
-        held.read_clock = clock
-        if held.over or held.dead:
-            orphan = held.standing is Standing.ORPHAN
-            if orphan and isinstance(record.event, InteractionEvent):
-                return False  # the customer's first event: a new life
-            reason, detail = (RejectReason.ORPHAN, NO_CUSTOMER) if orphan else (RejectReason.LATE, OVER)
-            self.output.reject(record.offset, origin, reason, detail)
-            return True
-        if (digest := held.digests.get(record.key)) is not None:
-            self._fold_known(held, record, origin, clock, same=digest == record.digest)
-            return True
-        return False
+    def _is_refused(self, held: Interaction, record: Decoded, origin: object) -> bool:
+        """Reject a record of an interaction that is over, unless it is the customer's first event: a new life."""
+        orphan = held.standing is Standing.ORPHAN
+        if orphan and isinstance(record.event, InteractionEvent):
+            return False
+        reason, detail = (RejectReason.ORPHAN, NO_CUSTOMER) if orphan else (RejectReason.LATE, OVER)
+        self.output.reject(record.offset, origin, reason, detail)
+        return True
 
     def _begin(
         self, record: Decoded, clock: int, clock_before: int, instead_of: Interaction | None = None
@@ -132,7 +134,7 @@ class Shard:
         if held.refusable is not None:
             held.refusable.append((record.offset, origin))
         channel, state = held.channel, held.state
-        if record.touch_point is not None:
+        if record.touch_point is not None and not held.opened:
             self._place(held, record, record.touch_point)
         if held.open_at is None:
             self.output.still_open.note(held)
@@ -165,7 +167,7 @@ class Shard:
 
     def _place(self, held: Interaction, record: Decoded, touch_point: TouchPoint) -> None:
         """Take channel, windows and touch-point from the first event of a channel, and again from the opening one."""
-        opens = not held.opened and record.event.kind in touch_point.channel.opening
+        opens = record.event.kind in touch_point.channel.opening
         if held.channel is not None and not opens:
             return
         held.touch_point = self._catalog.resolve(touch_point.name, held.first_clock) or touch_point

@@ -1,33 +1,36 @@
 """When which interaction is due: a heap in which an interaction's later entry replaces its earlier one."""
 
-import heapq
 from collections.abc import Iterator
+from heapq import heappop, heappush
 
 from pipeline.core.interaction import NEVER, Interaction
 
 
 class Timers:
-    """Due clocks (epoch ms) of held interactions. Entries that were replaced stay in the heap until they surface."""
+    """Due clocks (epoch ms) of held interactions. Entries that were replaced stay in the heap until they surface.
+
+    `earliest`: before this clock nothing is due.
+    """
 
     def __init__(self) -> None:
+        self.earliest = NEVER
         self._heap: list[tuple[int, int, Interaction]] = []
 
     def set(self, held: Interaction, due: int) -> None:
         """Make `due` the only clock at which the interaction is due."""
         held.timer = due
-        heapq.heappush(self._heap, (due, held.first_offset, held))
-
-    def any_before(self, clock: int) -> bool:
-        """Whether something may be due."""
-        return bool(self._heap) and self._heap[0][0] < clock
+        heappush(self._heap, (due, held.first_offset, held))
+        self.earliest = min(self.earliest, due)
 
     def pop_before(self, clock: int) -> Iterator[Interaction]:
         """Take out what is due before `clock`, earliest first; what is set anew meanwhile comes up again."""
-        while self._heap and self._heap[0][0] < clock:
-            due, _, held = heapq.heappop(self._heap)
+        heap = self._heap
+        while heap and heap[0][0] < clock:
+            due, _, held = heappop(heap)
             if due == held.timer:
                 held.timer = NEVER
                 yield held
+        self.earliest = heap[0][0] if heap else NEVER
 
     def before(self, clock: int) -> Iterator[Interaction]:
         """What is due before `clock`, left in place: a walk down the heap that stops at later branches."""

@@ -15,14 +15,14 @@ from pipeline.core import envelope
 from pipeline.core.catalog import Catalog, TouchPoint
 from pipeline.core.events import MAX_MILLISECONDS, Event, InteractionEvent, RejectReason, milliseconds
 from pipeline.core.record import Decoded, Reject
-from pipeline.stream.identify import E, EventType, Identifier, event_type_of, is_text, malformed
+from pipeline.stream.identify import SPEC_VERSION, E, EventType, Identifier, event_type_of, is_text, malformed
 
 JSON: Final = envelope.JSON.encode()
 STRUCTURED: Final = b"application/cloudevents"
 STRUCTURED_JSON: Final = envelope.STRUCTURED_JSON.encode()
 # Whoever parses records puts this last when a header's name was no UTF-8. As a content type it costs others nothing.
 NAMES_MADE_PRINTABLE: Final = ("content-type", STRUCTURED + b"; a header's name was made printable")
-ATTRIBUTES: Final = ("specversion", "type", "source", "id", "dataschema")
+ATTRIBUTES: Final = ("specversion", "type", "source", "id", "dataschema")  # in the order of `identify`
 
 NO_VALUE: Final = malformed("the record has no value")
 NO_TEXT_NAME: Final = malformed("a header's name is not UTF-8")
@@ -76,28 +76,42 @@ class EventReader(Generic[E]):
     def __init__(self, recognise: Callable[[str], EventType[E] | None], max_record_bytes: int) -> None:
         self._max_record_bytes = max_record_bytes
         self._too_large = Reject(RejectReason.TOO_LARGE, f"the value is longer than {max_record_bytes} bytes")
-        self._identify = Identifier(recognise).identify
+        identifier = Identifier(recognise)
+        self._identify, self._types, self._sources = identifier.identify, identifier.types, identifier.sources
 
     def read(self, record: Record) -> Read[E] | Reject:
         """Type, identity and data of a record, or why it cannot be used; never raises."""
-        value = record.value
+        headers = dict(record.headers)
+        get = headers.get
+        event_type, prefix = self._types.get(get("ce_type")), self._sources.get(get("ce_source"))
+        event_id, value = get("ce_id"), record.value
+        if (
+            event_type is not None and prefix is not None and event_id and value is not None
+            and get("ce_dataschema") == event_type.schema
+            and get("ce_specversion") == SPEC_VERSION and get("content-type") == JSON
+            and len(event_id) <= envelope.MAX_ATTRIBUTE_BYTES and len(value) <= self._max_record_bytes
+        ):  # fmt: skip
+            try:
+                return event_type, prefix + event_id.decode(), event_type.decode(value), False
+            except ValueError:
+                pass
+        return self._read_any(headers, value)
+
+    def _read_any(self, headers: dict[str, bytes | None], value: bytes | None) -> Read[E] | Reject:
+        """Read what is not as usual: something is new, or left out, or wrong."""
         if value is None:
             return NO_VALUE
         if len(value) > self._max_record_bytes:
             return self._too_large
-        headers = dict(record.headers)
         content_type = headers.get("content-type")
-        if content_type is not None and content_type != JSON and content_type.startswith(STRUCTURED):
+        if content_type is not None and content_type.startswith(STRUCTURED):
             return self._read_structured(content_type, value)
-        get = headers.get
-        identified = self._identify(
-            get("ce_specversion"), get("ce_type"), get("ce_source"), get("ce_id"), get("ce_dataschema")
-        )
+        identified = self._identify(*(headers.get(f"ce_{name}") for name in ATTRIBUTES))
         if isinstance(identified, Reject):
             return identified
         event_type, identity = identified
         try:
-            return event_type, identity, event_type.decoder.decode(value), False
+            return event_type, identity, event_type.decode(value), False
         except ValueError:  # an unknown field, or something is wrong: the slow way tells which
             return _read_slowly(event_type, identity, value)
 
@@ -143,24 +157,16 @@ class Decoder:
         read = self._read(record)
         if isinstance(read, Reject):
             return read
-        return self._place(record, read, shard_partition, clock, held)
-
-    def _place(
-        self, record: Record, read: Read[Event], shard_partition: int, clock: int, held: Container[str]
-    ) -> Decoded | Reject:
         event_type, identity, event, unknown_fields = read
         stamp = record.timestamp
         time: Any = event.time
         if type(time) is not int:
             time = event.time = milliseconds(time)
-            if not 0 <= time <= MAX_MILLISECONDS:
-                return OUTSIDE
-        if time - stamp > self._max_ahead_ms:
-            return self._bad_time
+        if not 0 <= time <= stamp + self._max_ahead_ms:
+            return self._bad_time if 0 <= time <= MAX_MILLISECONDS else OUTSIDE
         interaction = event.interaction
-        key = record.key
-        if key != interaction.encode() or interaction not in held:
-            misplaced = self._misplaced(key, interaction, shard_partition)
+        if interaction not in held or record.key != interaction.encode():
+            misplaced = self._misplaced(record.key, interaction, shard_partition)
             if misplaced is not None:
                 return misplaced
         touch_point = None
@@ -169,7 +175,7 @@ class Decoder:
             if isinstance(resolved, Reject):
                 return resolved
             touch_point = resolved
-        digest = hash((event_type.name, record.value))
+        digest = hash(record.value) ^ event_type.number
         return Decoded(record.offset, stamp, time, interaction, identity, digest, event, touch_point, unknown_fields)
 
     def _misplaced(self, key: bytes | None, interaction: str, shard_partition: int) -> Reject | None:

@@ -1,7 +1,10 @@
 """Records of one partition -> decode -> Event | Reject -> fold into its shard."""
 
 import time
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Final
 
 from pipeline.core.commit import Mark
 from pipeline.core.record import Reject, Rejection
@@ -9,6 +12,8 @@ from pipeline.core.scored import ScoredInteraction
 from pipeline.core.shard import Shard
 from pipeline.stream.decode import Decoder, Record
 from pipeline.stream.reject_limit import RejectLimit
+
+OFFSET: Final = attrgetter("offset")
 
 
 class Folding:
@@ -35,9 +40,7 @@ class Folding:
         shard, decode, partition = self.shard, self._decode, self.partition
         held = shard.held
         undecodable = 0 if self._limit is None else self._limit.run  # a run goes on from batch to batch
-        for record in records:
-            if record.offset < shard.position:
-                continue
+        for record in records[bisect_left(records, shard.position, key=OFFSET) :]:
             outcome = decode(record, partition, shard.clock, held)
             if isinstance(outcome, Reject):
                 shard.skip(record.offset, outcome, record)

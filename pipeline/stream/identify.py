@@ -37,9 +37,10 @@ class EventType(Struct, Generic[E], frozen=True, gc=False):
     channel: str | None
     kind: str
     event_class: type[E]
-    decoder: msgspec.json.Decoder[E]
+    decode: Callable[[bytes], E]
     fields: frozenset[str]
     schema: bytes
+    number: int  # tells equal data of two types apart
 
 
 class Identifier(Generic[E]):
@@ -47,16 +48,16 @@ class Identifier(Generic[E]):
 
     def __init__(self, recognise: Callable[[str], EventType[E] | None]) -> None:
         self._recognise = recognise
-        self._types: dict[bytes | None, EventType[E]] = {}
-        self._sources: dict[bytes | None, str] = {}
+        self.types: dict[bytes | None, EventType[E]] = {}
+        self.sources: dict[bytes | None, str] = {}
 
     def identify(
         self, specversion: bytes | None, ce_type: bytes | None, source: bytes | None, event_id: bytes | None,
         schema: bytes | None,
     ) -> tuple[EventType[E], str] | Reject:  # fmt: skip
         """The type and the identity (source and id), or why the attributes cannot be used."""
-        event_type = self._types.get(ce_type)
-        prefix = self._sources.get(source)
+        event_type = self.types.get(ce_type)
+        prefix = self.sources.get(source)
         if event_type is None or prefix is None or specversion != SPEC_VERSION:
             learnt = self._learn(specversion, ce_type, source)
             if isinstance(learnt, Reject):
@@ -85,12 +86,12 @@ class Identifier(Generic[E]):
         event_type = self._recognise((ce_type or b"").decode())
         if event_type is None:
             return UNKNOWN_TYPE
-        if len(self._types) >= MAX_CACHED:
-            self._types.clear()
-        if len(self._sources) >= MAX_CACHED:
-            self._sources.clear()
-        self._types[ce_type] = event_type
-        prefix = self._sources[source] = source_name + envelope.IDENTITY_SEPARATOR
+        if len(self.types) >= MAX_CACHED:
+            self.types.clear()
+        if len(self.sources) >= MAX_CACHED:
+            self.sources.clear()
+        self.types[ce_type] = event_type
+        prefix = self.sources[source] = source_name + envelope.IDENTITY_SEPARATOR
         return event_type, prefix
 
 
@@ -100,14 +101,20 @@ def event_type_of(name: str) -> EventType[Event] | None:
         return _of_kind(Operation)
     match = TYPE_PATTERN.fullmatch(name)
     event_class = TYPES.get(match[2]) if match else None
-    return structs.replace(_of_kind(event_class), name=name, channel=match[1]) if match and event_class else None
+    return (
+        structs.replace(_of_kind(event_class), name=name, channel=match[1], number=hash(name))
+        if match and event_class
+        else None
+    )
 
 
 def reading(name: str, kind: str, event_class: type[E]) -> EventType[E]:
     """How to read the events of one class, under a name and without a channel."""
     schema = envelope.schema_name(kind, event_class.schema_version).encode()
     fields = frozenset(event_class.__struct_encode_fields__)
-    return EventType(name, None, kind, event_class, msgspec.json.Decoder(event_class), fields, schema)
+    return EventType(
+        name, None, kind, event_class, msgspec.json.Decoder(event_class).decode, fields, schema, hash(name)
+    )
 
 
 def malformed(detail: str) -> Reject:

@@ -9,7 +9,7 @@ import logging
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -23,15 +23,15 @@ from pipeline.errors import KafkaError, KafkaUnavailableError
 from pipeline.settings import Settings
 from pipeline.stream.decode import Record
 from pipeline.stream.group_member import REQUEST_TIMEOUT_MS, group_member
-from pipeline.stream.parsed_records import hand_out_parsed_records
+from pipeline.stream.parsed_records import Piece, hand_out_parsed_records
 
 log = logging.getLogger(__name__)
 
 READ_WAIT_MS: Final = 1_000
 READER_FETCH_WAIT_MS: Final = 50
+MAX_PIECES: Final = 4  # of one batch; the client fetches at most 1 MiB of a partition, or one record
 
-
-Batch = Mapping[int, Sequence[Record]]
+Batch = Mapping[int, Piece]
 PartitionsChanged = Callable[[set[int]], Awaitable[None]]
 
 
@@ -74,13 +74,13 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         """Leave the group."""
         await self._consumer.stop()
 
-    async def fetch(self, wait_seconds: float, max_records: int) -> Batch:
+    async def fetch(self, wait_seconds: float) -> Batch:
         """The next records of partitions that are not held back; empty after `wait_seconds` without any.
 
-        Raises `KafkaError` when the log is damaged.
+        Reading them raises `KafkaError` when the log is damaged.
         """
-        batch = await self._consumer.getmany(timeout_ms=int(wait_seconds * 1000), max_records=max_records)
-        return {partition.partition: records for partition, records in batch.items()}
+        batch = await self._consumer.getmany(timeout_ms=int(wait_seconds * 1000), max_records=MAX_PIECES)
+        return {partition.partition: piece for partition, (piece,) in batch.items()}
 
     async def commit(self, positions: Mapping[int, Committed]) -> bool:
         """Commit, if there is anything new; False when the group has moved on and somebody else owns the partitions."""
@@ -199,11 +199,12 @@ class LogReader:
         self._consumer.seek(topic_partition, start)
         while await self._consumer.position(topic_partition) < stop:
             batch = await self._consumer.getmany(topic_partition, timeout_ms=READ_WAIT_MS)
-            records: Sequence[Any] = batch.get(topic_partition, ())
-            if records and records[-1].offset >= stop:
-                records = [record for record in records if record.offset < stop]
-            if records:
-                yield records
+            for piece in batch.get(topic_partition, ()):
+                for records in piece:
+                    if records[-1].offset < stop:
+                        yield records
+                    elif before := [record for record in records if record.offset < stop]:
+                        yield before
 
     async def bounds(self, partitions: set[int]) -> dict[int, tuple[int, int]]:
         """First offset still kept and end offset of each partition."""

@@ -14,6 +14,7 @@ from pipeline.errors import KafkaUnavailableError
 from pipeline.settings import Settings
 from pipeline.stream.decode import Record
 from pipeline.stream.group_member import group_member
+from pipeline.stream.kafka_client import MAX_PIECES
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +44,16 @@ class SideConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         """Leave the group."""
         await self._consumer.stop()
 
-    async def fetch(self, wait_seconds: float, max_records: int) -> Mapping[Partition, Sequence[Record]]:
+    async def fetch(self, wait_seconds: float) -> Mapping[Partition, Sequence[Record]]:
         """The next records of all partitions; empty after `wait_seconds` without any, and while held back.
 
         Raises `KafkaError` when a topic is damaged.
         """
-        batch = await self._consumer.getmany(timeout_ms=int(wait_seconds * 1000), max_records=max_records)
-        return {(partition.topic, partition.partition): records for partition, records in batch.items()}
+        batch = await self._consumer.getmany(timeout_ms=int(wait_seconds * 1000), max_records=MAX_PIECES)
+        return {
+            (partition.topic, partition.partition): [record for records in piece for record in records]
+            for partition, (piece,) in batch.items()
+        }
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Commit the positions of partitions that are still ours; whoever owns the others reads them again."""

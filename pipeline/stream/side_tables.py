@@ -90,7 +90,7 @@ class SideTables:
     async def run(self, should_stop: Callable[[], bool], *, drain: bool = False) -> None:
         """The loop. With `drain` it ends when the topics are worked off and everything is written."""
         while not should_stop():
-            batch = await self._consumer.fetch(POLL_SECONDS, self._settings.max_batch_records)
+            batch = await self._consumer.fetch(POLL_SECONDS)
             async with self._busy:
                 if should_stop():
                     return

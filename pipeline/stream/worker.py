@@ -9,7 +9,7 @@ commits, `partitions.py` follows rebalances; the Kafka client is known to `kafka
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from pipeline.core.catalog import Catalog
@@ -21,7 +21,7 @@ from pipeline.errors import KafkaUnavailableError, RejectShareError
 from pipeline.settings import Settings
 from pipeline.stream.condition_feed import ConditionFeed
 from pipeline.stream.cut import Cutter
-from pipeline.stream.decode import Decoder
+from pipeline.stream.decode import Decoder, Record
 from pipeline.stream.folding import Folding
 from pipeline.stream.kafka_client import Batch, LogConsumer, partition_of
 from pipeline.stream.observer import Observer
@@ -134,7 +134,7 @@ class Worker:
         """The loop. With `drain` it ends when the log is worked off and everything is written."""
         while not should_stop():
             number = self.partitions.number
-            batch = await self._consumer.fetch(POLL_SECONDS, self._settings.max_batch_records)
+            batch = await self._consumer.fetch(POLL_SECONDS)
             async with self._busy:
                 if should_stop() or number != self.partitions.number:
                     self.partitions.read_again(batch)  # SIGTERM or a rebalance
@@ -174,24 +174,31 @@ class Worker:
     async def _fold(self, batch: Batch) -> None:
         if batch:
             await self._feed.catch_up()
-        for partition, records in batch.items():
+        for partition, piece in batch.items():
             folding = self.partitions.live.get(partition)
             if folding is None:
                 continue  # still being rebuilt: read again when it goes live
-            await self._notice_gap(folding, records[0].offset)
-            folding.stood_since = None
-            folded = False
-            while not folded:
-                try:
-                    folding.fold(records)
-                    folded = True
-                except LookupNeeded as needed:
-                    await self._flush()  # a look-up must see all rows written so far
-                    await self._look_up(folding, needed.ids)
-                except RejectShareError:
-                    await self._flush(commit=False)  # for the operator to look at; a restart stops here again
-                    raise
+            is_first = True
+            for records in piece:
+                if is_first:
+                    await self._notice_gap(folding, records[0].offset)
+                is_first = False
+                folding.stood_since = None
+                await self._fold_slice(folding, records)
             self._progress()
+
+    async def _fold_slice(self, folding: Folding, records: Sequence[Record]) -> None:
+        folded = False
+        while not folded:
+            try:
+                folding.fold(records)
+                folded = True
+            except LookupNeeded as needed:
+                await self._flush()  # a look-up must see all rows written so far
+                await self._look_up(folding, needed.ids)
+            except RejectShareError:
+                await self._flush(commit=False)  # for the operator to look at; a restart stops here again
+                raise
 
     async def _write_what_is_due(self) -> None:
         """Cut a block about once a second, one in flight at a time; hold the log back while it takes longer."""

@@ -65,9 +65,10 @@ class Topic:
     async def _fetched(self, consumer: LogConsumer, stop: int) -> AsyncIterator[Record]:
         async with asyncio.timeout(SETTLED):
             while ((await consumer.position_at_end(0)) or 0) < stop:
-                for records in (await consumer.fetch(0.1, 2)).values():
-                    for record in records:
-                        yield record
+                for piece in (await consumer.fetch(0.1)).values():
+                    for records in piece:
+                        for record in records:
+                            yield record
 
 
 Read = Callable[[Topic, int], Coroutine[Any, Any, list[Record]]]

@@ -2,7 +2,7 @@
 
 import gc
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipeline.core.record import Decoded, Reject
 from pipeline.errors import KafkaError
 from pipeline.sink.rows import RejectRow
 from pipeline.stream.decode import NAMES_MADE_PRINTABLE, Record
-from pipeline.stream.parsed_records import FetchedBytes, ParsedRecords
+from pipeline.stream.parsed_records import SLICE, FetchedBytes, ParsedRecords
 from pipeline.stream.rejects import reject_message
 from tests.contract.records import PARTITION, STAMP, small_decoder
 from tests.raw_records import ATTRIBUTES_AT, SPELLINGS, Sent, batch, batch_of, sealed, stamped
@@ -36,9 +36,14 @@ sent = st.tuples(contents, contents, st.lists(st.tuples(names, contents), max_si
 batches = st.lists(st.lists(sent, min_size=1, max_size=4), min_size=1, max_size=4)
 
 
-def parsed(data: bytes, start: int = 0, aborted: Sequence[tuple[int, int]] = ()) -> ParsedRecords:
+def fetched(data: bytes, start: int = 0, aborted: Sequence[tuple[int, int]] = ()) -> ParsedRecords:
     partition = TopicPartition("log", PARTITION)
     return ParsedRecords(partition, FetchedBytes(data), aborted, start, None, None, True, READ_COMMITTED)  # noqa: FBT003
+
+
+def parsed(data: bytes, start: int = 0, aborted: Sequence[tuple[int, int]] = ()) -> Iterator[Record]:
+    (piece,) = fetched(data, start, aborted)
+    return (record for records in piece for record in records)
 
 
 def fetch(groups: Iterable[Sequence[Sent]], codec: int = 0) -> bytes:
@@ -79,21 +84,32 @@ def seen(records: Iterable[Record]) -> list[tuple[int, bytes | None, bytes | Non
 def test_every_record_comes_once_in_order_with_its_bytes(groups: list[list[Sent]], codec: int, start: int) -> None:
     everything = [one for group in groups for one in group]
     start %= len(groups[0])  # a broker begins with the batch that holds what was asked for
-    found = parsed(fetch(groups, codec=codec), start)
-    assert seen(found) == expected(everything)[start:]
-    assert found.next_fetch_offset == len(everything)
+    assert seen(parsed(fetch(groups, codec=codec), start)) == expected(everything)[start:]
 
 
-@given(batches, st.integers(1, 3))
+@given(batches, st.integers(0, 3))
 @example([[GOOD, BAD, GOOD], [BAD, GOOD]], 1)
-def test_reading_in_pieces_gives_the_same(groups: list[list[Sent]], size: int) -> None:
-    everything = [one for group in groups for one in group]
-    found = parsed(fetch(groups))
-    pieces = []
-    while piece := seen(islice(found, size)):
-        assert found.next_fetch_offset >= piece[-1][0] + 1
-        pieces += piece
-    assert pieces == expected(everything)
+def test_a_fetch_is_one_piece_and_the_next_one_begins_behind_it(groups: list[list[Sent]], start: int) -> None:
+    start %= len(groups[0])
+    found = fetched(fetch(groups), start)
+    assert found.next_fetch_offset == start
+    assert len(list(found)) == 1
+    assert found.next_fetch_offset == sum(map(len, groups))
+    assert list(found) == []
+
+
+def test_an_unfinished_batch_at_the_end_is_left_to_the_next_fetch() -> None:
+    whole = batch([GOOD, BAD])
+    cut_short = whole + batch([GOOD], 2)[:-1]
+    assert [one.offset for one in parsed(cut_short)] == [0, 1]
+    found = fetched(cut_short)
+    list(found)
+    assert found.next_fetch_offset == 2
+
+
+def test_a_piece_comes_in_slices_that_are_parsed_one_after_another() -> None:
+    (piece,) = fetched(batch([GOOD] * (2 * SLICE + 1)))
+    assert [len(records) for records in piece] == [SLICE, SLICE, 1]
 
 
 def test_damaged_records_are_of_the_same_shape_as_others() -> None:
@@ -110,13 +126,16 @@ def test_every_record_bears_the_time_stamp_of_its_batch_if_the_log_stamps_it(sec
 
 @pytest.mark.parametrize("read", [0, 1, 2])
 def test_what_is_dropped_half_read_frees_its_memory_at_once(read: int) -> None:
-    found = parsed(batch([GOOD, GOOD]))
-    reading = weakref.ref(found._reading)  # noqa: SLF001 - what holds the bytes
+    data = FetchedBytes(batch([GOOD] * 2 * SLICE))
+    held = weakref.ref(data)
+    found = ParsedRecords(TopicPartition("log", PARTITION), data, (), 0, None, None, True, READ_COMMITTED)  # noqa: FBT003
+    del data
     gc.disable()
     try:
-        assert len(list(islice(found, read))) == read
-        del found
-        assert reading() is None
+        (piece,) = found
+        assert len(list(islice(piece, read))) == read
+        del found, piece
+        assert held() is None
     finally:
         gc.enable()
 
@@ -135,10 +154,8 @@ def test_a_wrong_checksum_ends_reading_where_it_stands_and_says_so() -> None:
     broken = bytearray(batch([GOOD], 2))
     broken[-1] ^= 1
     found = parsed(batch([GOOD, BAD]) + bytes(broken))
-    assert len(list(islice(found, 2))) == 2
     with pytest.raises(KafkaError, match=rf"log/{PARTITION}: the records at offset 2 or soon after cannot be read"):
-        next(found)
-    assert found.next_fetch_offset == 2
+        list(found)
 
 
 @pytest.mark.parametrize("record", SPELLINGS.values(), ids=SPELLINGS)
