@@ -2,14 +2,18 @@
 
 from typing import Final
 
+from msgspec.structs import astuple
+
 from pipeline.core.conditions import Conditions, Misses
-from pipeline.core.events import Operation, Outcome, WrappedUp
+from pipeline.core.events import RANKS, InteractionEvent, Operation, Outcome, WrappedUp
 from pipeline.core.interaction import Interaction
 from pipeline.core.passage import Fact
 from pipeline.core.scored import RANK_ENDED, RANK_TIMED_OUT, Attributes, ScoredInteraction, State, row_version
 from pipeline.core.scoring import score
 from pipeline.core.signals import derive
 
+OPERATION: Final = RANKS[Operation]
+COMMON: Final = -len(InteractionEvent.__struct_fields__)  # where an event's fields begin that all have in common
 NOTHING: Final[frozenset[str]] = frozenset()  # absence means nothing where the beginning was not read
 
 
@@ -75,19 +79,24 @@ def read_attributes(facts: list[Fact], team: str | None) -> Attributes:
     appointment: bool | None = None
     attempt: int | None = None
     synthetic = False
-    for _, _, _, event in facts:
-        if isinstance(event, Operation):
+    for _, rank, _, event in facts:
+        if rank == OPERATION:
             continue
-        customer = event.customer or customer
-        staff = event.staff or staff
-        team = event.team or team
-        task = event.task or task
-        segment = event.segment or segment
-        priority = event.priority or priority
-        continues = event.continues or continues
-        appointment = appointment if event.appointment is None else event.appointment
-        attempt = attempt if event.attempt is None else event.attempt
-        synthetic = synthetic or event.synthetic
+        # All at once and by place: events of many types in turn make each look-up by name a slow one (tests/bench).
+        (
+            _, _, _, new_customer, _, new_staff, new_team, new_task, new_segment, new_priority, new_appointment,
+            is_synthetic, new_continues, new_attempt,
+        ) = astuple(event)[COMMON:]  # fmt: skip
+        customer = new_customer or customer
+        staff = new_staff or staff
+        team = new_team or team
+        task = new_task or task
+        segment = new_segment or segment
+        priority = new_priority or priority
+        continues = new_continues or continues
+        appointment = appointment if new_appointment is None else new_appointment
+        attempt = attempt if new_attempt is None else new_attempt
+        synthetic = synthetic or is_synthetic
     return Attributes(
         customer=customer, staff=staff, team=team, task=task, segment=segment, priority=priority,
         appointment=appointment, continues=continues, attempt=attempt, synthetic=synthetic,

@@ -92,7 +92,8 @@ class Samples:
         else:
             samples.append(sample)
             self._times.append(record.time)
-        self.actives += self.kind.is_active(record.value)
+        if self.kind.active is not None:
+            self.actives += self.kind.active(record.value)
         if len(samples) > MAX_SAMPLES:
             self._drop(MAX_SAMPLES // 2)
 
@@ -121,16 +122,21 @@ class Samples:
     def held(self, start: int, end: int) -> list[tuple[float, int]]:
         """(value, milliseconds) of each value that held between start and end."""
         samples, tolerance = self._samples, self.kind.tolerance
-        position = max(bisect_right(self._times, start) - 1, 0)
+        position = bisect_right(self._times, start)
+        position -= position > 0
         beyond = bisect_right(self._times, end)
         pieces = []
         while position < beyond:
             since, _, value, until = samples[position]
             position += 1
-            last = min(end, until, since + tolerance)
+            last = since + tolerance
+            if until < last:
+                last = until
+            if end < last:
+                last = end
             if position < beyond and samples[position][0] < last:
                 last = samples[position][0]
-            first = max(start, since)
+            first = since if since > start else start
             if last >= first:
                 pieces.append((value, last - first))
         return pieces
@@ -192,7 +198,7 @@ class Conditions:
         watched = self._watched[key] if key in self._watched else self._watch(touch_point)
         if watched is None:
             return NONE_REPORTED
-        since = min(opened_at, started_at)
+        since = opened_at if opened_at < started_at else started_at
         active: list[str] = []
         records = 0
         for label, samples in watched.all:

@@ -113,7 +113,8 @@ class Interaction:
     def deadline(self) -> int:
         """The clock after which an open interaction has timed out."""
         windows = self.windows
-        return min(self.folded_clock + windows.idle_timeout, self.first_clock + windows.max_open)
+        idle, longest = self.folded_clock + windows.idle_timeout, self.first_clock + windows.max_open
+        return idle if idle < longest else longest
 
     def correctable_until(self) -> int:
         """The clock after which evidence is late."""
@@ -122,7 +123,8 @@ class Interaction:
         if self.state is State.TIMED_OUT and self.timed_out_clock > latest:
             latest = self.timed_out_clock
         longest = self.first_clock + windows.max_open + windows.idle_timeout + 2 * windows.correction_window
-        return min(latest + windows.correction_window, longest)
+        until = latest + windows.correction_window
+        return until if until < longest else longest
 
     def forgettable_after(self) -> int:
         """The clock after which it is forgotten: its own windows after the latest record read for it."""
@@ -133,7 +135,8 @@ class Interaction:
         if self.over or self.dead:
             return self.forgettable_after()
         if self.state is State.OPEN:
-            return min(self.deadline(), self.step_clock(self.step + 1))
+            deadline, step_clock = self.deadline(), self.step_clock(self.step + 1)
+            return deadline if deadline < step_clock else step_clock
         if not self.opened and self.standing is Standing.UNDECIDED:
             return self.deadline()
         return self.correctable_until()

@@ -91,7 +91,8 @@ class Output:
             if state is not State.OPEN and not held.counted:
                 held.counted = True
                 self._ended.append(scored)
-                self.tally.join_misses.update(misses)
+                if misses:
+                    self.tally.join_misses.update(misses)
 
     def waiting(self) -> list[Interaction]:
         """Changed interactions whose first row waits for a look-up."""

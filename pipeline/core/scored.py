@@ -58,6 +58,8 @@ EPOCH_BITS: Final = 12
 RECORD_BITS: Final = 24
 RANK_BITS: Final = 8
 CONDITION_BITS: Final = 20
+MOST_RECORDS: Final = (1 << RECORD_BITS) - 1
+MOST_CONDITIONS: Final = (1 << CONDITION_BITS) - 1
 RANK_TIMED_OUT: Final = (1 << RANK_BITS) - 2
 RANK_ENDED: Final = (1 << RANK_BITS) - 1
 
@@ -67,6 +69,8 @@ def row_version(epoch: int, records: int, rank: int, conditions: int) -> int:
 
     Each part saturates, so that an overflow cannot spill into the part above it.
     """
-    records = min(records, (1 << RECORD_BITS) - 1)
-    conditions = min(conditions, (1 << CONDITION_BITS) - 1)
+    if records > MOST_RECORDS:
+        records = MOST_RECORDS
+    if conditions > MOST_CONDITIONS:
+        conditions = MOST_CONDITIONS
     return ((epoch << RECORD_BITS | records) << RANK_BITS | rank) << CONDITION_BITS | conditions

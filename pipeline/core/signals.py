@@ -38,6 +38,7 @@ from pipeline.core.stays import FIRST_STAY, WAIT, Stay
 
 Signals = dict[str, float]
 Spent = dict[str, int]
+Work = tuple[str, int, int, bool]  # an operation: system, start, milliseconds, whether it failed
 
 NO_SYSTEMS: Final[frozenset[str]] = frozenset()
 ARRIVED: Final = RANKS[Arrived]
@@ -96,7 +97,7 @@ class Reading:
     def __init__(self, signals: Signals) -> None:
         self.signals = signals
         self.spent: Spent = {}
-        self.operations: list[tuple[int, Operation]] = []
+        self.operations: list[Work] = []
         self.served_at: int | None = None
 
     def walk(self, facts: Iterable[Fact], stay: Stay, end: int) -> None:
@@ -104,7 +105,7 @@ class Reading:
         spent = self.spent
         since = end
         for fact_time, rank, _, event in facts:
-            time = fact_time if fact_time < end else end  # noqa: FURB136  # a call of min costs more: tests/bench
+            time = fact_time if fact_time < end else end
             after = stay.after[rank]
             if after is not stay:
                 if stay.clock:
@@ -139,33 +140,36 @@ def start_of_customer_time(facts: Iterable[Fact], end: int) -> int:
     """Time of the first event between customer and organisation, at most `end`."""
     for time, rank, _, _ in facts:
         if rank not in (OPERATION, WRAPPED_UP):
-            return min(time, end)
+            return time if time < end else end
     return end
 
 
-def add_operations(signals: Signals, operations: Iterable[tuple[int, Operation]]) -> frozenset[str]:
+def add_operations(signals: Signals, operations: Iterable[Work]) -> frozenset[str]:
     """Add seconds and failures of each backend system to `signals`; returns the systems."""
     spent: Spent = {}
     failures: Spent = {}
-    for _, operation in operations:
-        system = operation.system
-        spent[system] = spent.get(system, 0) + whole_milliseconds(operation.seconds)
-        failures[system] = failures.get(system, 0) + (operation.status is not OperationStatus.OK)
+    for system, _, milliseconds, failed in operations:
+        if system in spent:
+            spent[system] += milliseconds
+            failures[system] += failed
+        else:
+            spent[system], failures[system] = milliseconds, int(failed)
     for system, milliseconds in spent.items():
         signals[f"operation_seconds.{system}"] = milliseconds / 1000
         signals[f"operation_failures.{system}"] = float(failures[system])
     return frozenset(spent)
 
 
-def overlap_seconds(operations: Iterable[tuple[int, Operation]], start: int | None, end: int) -> dict[str, float]:
+def overlap_seconds(operations: Iterable[Work], start: int | None, end: int) -> dict[str, float]:
     """Seconds of each system's operations between `start` and `end`: parallel ones add up, no start means none."""
     inside: Spent = {}
     if start is None:
         return {}
-    for time, operation in operations:
-        overlap = min(time + whole_milliseconds(operation.seconds), end) - max(time, start)
+    for system, time, milliseconds, _ in operations:
+        until = time + milliseconds
+        overlap = (until if until < end else end) - (time if time > start else start)
         if overlap > 0:
-            inside[operation.system] = inside.get(operation.system, 0) + overlap
+            inside[system] = inside.get(system, 0) + overlap
     return {system: milliseconds / 1000 for system, milliseconds in inside.items()}
 
 
@@ -195,7 +199,9 @@ def begin_service(reading: Reading, time: int, _: Event) -> None:
 
 def keep_operation(reading: Reading, time: int, event: Event) -> None:
     """Operations are summed when the span of the service is known."""
-    reading.operations.append((time, cast("Operation", event)))
+    work = cast("Operation", event)
+    failed = work.status is not OperationStatus.OK
+    reading.operations.append((work.system, time, whole_milliseconds(work.seconds), failed))
 
 
 def add_step(reading: Reading, _: int, event: Event) -> None:

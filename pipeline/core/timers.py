@@ -20,7 +20,8 @@ class Timers:
         """Make `due` the only clock at which the interaction is due."""
         held.timer = due
         heappush(self._heap, (due, held.first_offset, held))
-        self.earliest = min(self.earliest, due)
+        if due < self.earliest:
+            self.earliest = due
 
     def pop_before(self, clock: int) -> Iterator[Interaction]:
         """Take out what is due before `clock`, earliest first; what is set anew meanwhile comes up again."""

@@ -171,7 +171,8 @@ class Decoder:
                 return misplaced
         touch_point = None
         if isinstance(event, InteractionEvent):
-            resolved = self._touch_point(event_type, event, max(clock, min(time, stamp)))
+            now = time if time < stamp else stamp
+            resolved = self._touch_point(event_type, event, now if now > clock else clock)
             if isinstance(resolved, Reject):
                 return resolved
             touch_point = resolved

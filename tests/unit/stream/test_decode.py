@@ -206,5 +206,5 @@ def test_endlessly_many_types_and_sources_cost_no_memory() -> None:
         name = str(number).encode()
         identifier.identify(b"1.0", b"touchpoint." + name + b".arrived.v1", name, b"1", None)
 
-    assert len(identifier.types) <= MAX_CACHED  # noqa: SLF001  # the bound is the promise
-    assert len(identifier.sources) <= MAX_CACHED  # noqa: SLF001  # the same
+    assert len(identifier.types) <= MAX_CACHED  # the bound is the promise
+    assert len(identifier.sources) <= MAX_CACHED  # the same

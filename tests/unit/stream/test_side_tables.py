@@ -32,7 +32,7 @@ class Client:
 
     stop = start
 
-    async def fetch(self, wait_seconds: float, _: int) -> Mapping[Partition, Sequence[Record]]:
+    async def fetch(self, wait_seconds: float) -> Mapping[Partition, Sequence[Record]]:
         if self._batches:
             return self._batches.pop()
         await asyncio.sleep(wait_seconds / 100)
