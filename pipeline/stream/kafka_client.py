@@ -15,7 +15,6 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaTimeoutError
 from aiokafka.errors import KafkaError as ClientError
-from aiokafka.partitioner import murmur2
 from aiokafka.structs import OffsetAndMetadata
 from msgspec import Struct
 
@@ -23,6 +22,7 @@ from pipeline.errors import KafkaError, KafkaUnavailableError
 from pipeline.settings import Settings
 from pipeline.stream.decode import Record
 from pipeline.stream.group_member import REQUEST_TIMEOUT_MS, group_member
+from pipeline.stream.murmur2 import murmur2
 from pipeline.stream.parsed_records import Piece, hand_out_parsed_records
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ import platform
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from itertools import product
@@ -110,13 +111,13 @@ class Metrics(Collector):
 
     def interactions_ended(self, rows: Iterable[ScoredInteraction]) -> None:
         """These interactions have ended or timed out: the rows that say so first are committed."""
+        ended: Counter[tuple[str, str]] = Counter()
         with self._lock:
             for row in rows:
                 if row.attributes.synthetic:
                     continue
                 touch_point, score = row.touch_point, row.score
-                outcome = row.passage.outcome or OTHER
-                self._series.count(the.INTERACTIONS_ENDED, (touch_point.channel.name, str(outcome)))
+                ended[touch_point.channel.name, row.passage.outcome or OTHER] += 1
                 place = self._admit(touch_point)
                 place.coverage.add(score.coverage)
                 if score.score is None:
@@ -127,6 +128,8 @@ class Metrics(Collector):
                 for element, points in score.points_lost.items():
                     if points:
                         lost[element] += points
+            for (channel, outcome), count in ended.items():
+                self._series.count(the.INTERACTIONS_ENDED, (channel, str(outcome)), count)
 
     def open_counted(self, found: Iterable[tuple[TouchPoint, int, float]]) -> None:
         """How many are open, and since how many seconds the oldest is, for each shard and touch-point."""
