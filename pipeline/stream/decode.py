@@ -79,23 +79,33 @@ class EventReader(Generic[E]):
         identifier = Identifier(recognise)
         self._identify, self._types, self._sources = identifier.identify, identifier.types, identifier.sources
 
-    def read(self, record: Record) -> Read[E] | Reject:
+    def read(self, record: Record) -> Read[E] | Reject:  # noqa: C901, PLR0912  # one loop instead: tests/bench
         """Type, identity and data of a record, or why it cannot be used; never raises."""
-        headers = dict(record.headers)
-        get = headers.get
-        event_type, prefix = self._types.get(get("ce_type")), self._sources.get(get("ce_source"))
-        event_id, value = get("ce_id"), record.value
+        ce_type = source = event_id = schema = specversion = content_type = None
+        for name, content in record.headers:  # a dictionary of them costs more: tests/bench
+            if name == "ce_id":
+                event_id = content
+            elif name == "ce_type":
+                ce_type = content
+            elif name == "ce_source":
+                source = content
+            elif name == "ce_specversion":
+                specversion = content
+            elif name == "ce_dataschema":
+                schema = content
+            elif name == "content-type":
+                content_type = content
+        event_type, prefix, value = self._types.get(ce_type), self._sources.get(source), record.value
         if (
             event_type is not None and prefix is not None and event_id and value is not None
-            and get("ce_dataschema") == event_type.schema
-            and get("ce_specversion") == SPEC_VERSION and get("content-type") == JSON
+            and schema == event_type.schema and specversion == SPEC_VERSION and content_type == JSON
             and len(event_id) <= envelope.MAX_ATTRIBUTE_BYTES and len(value) <= self._max_record_bytes
         ):  # fmt: skip
             try:
                 return event_type, prefix + event_id.decode(), event_type.decode(value), False
             except ValueError:
                 pass
-        return self._read_any(headers, value)
+        return self._read_any(dict(record.headers), value)
 
     def _read_any(self, headers: dict[str, bytes | None], value: bytes | None) -> Read[E] | Reject:
         """Read what is not as usual: something is new, or left out, or wrong."""
