@@ -79,7 +79,7 @@ class EventReader(Generic[E]):
         identifier = Identifier(recognise)
         self._identify, self._types, self._sources = identifier.identify, identifier.types, identifier.sources
 
-    def read(self, record: Record) -> Read[E] | Reject:  # noqa: C901, PLR0912  # one loop instead: tests/bench
+    def read(self, record: Record) -> Read[E] | Reject:  # noqa: C901  # one loop instead: tests/bench
         """Type, identity and data of a record, or why it cannot be used; never raises."""
         ce_type = source = event_id = schema = specversion = content_type = None
         for name, content in record.headers:  # a dictionary of them costs more: tests/bench
