@@ -148,10 +148,14 @@ class Catalog:
         """The longest windows ever valid up to a clock: those of an interaction whose channel is not known yet."""
         return self._longest[bisect_right(self.changes, clock) if self.changes else 0]
 
-    def horizon(self) -> int:
-        """How far back in event time a rebuild may reach, in milliseconds: max open + idle + 3 corrections."""
-        idle, correction, max_open = self.longest_windows()
-        return max_open + idle + HORIZON_CORRECTIONS * correction
+    def horizon(self, clock: int | None = None) -> int:
+        """How far back in event time a rebuild may reach, in milliseconds: max open + idle + 3 corrections.
+
+        What decides over a record takes the windows ever valid up to its clock, as the fingerprint does; what keeps
+        enough of the past takes those of all versions, the larger value.
+        """
+        longest = self._longest[-1] if clock is None else self.longest(clock)
+        return longest.max_open + longest.idle_timeout + HORIZON_CORRECTIONS * longest.correction_window
 
     def fingerprint(self, clock: int) -> str:
         """A hash of all content that decides rows and is valid from some time up to the clock."""

@@ -52,7 +52,7 @@ class Shard:
         self._correctable = Correctable()
         self._catalog = catalog
         self._timers = Timers()
-        self._horizon = catalog.horizon()
+        self._shortest_horizon = catalog.horizon(-1)  # windows that come to be valid only lengthen it
 
     # ---- records, in offset order ----
 
@@ -85,7 +85,7 @@ class Shard:
                 return
             if (held.over or held.dead) and self._is_refused(held, record, origin):
                 return
-        if time < clock - self._horizon:
+        if time < clock - self._shortest_horizon and time < clock - self._catalog.horizon(clock):
             self.output.reject(record.offset, origin, RejectReason.LATE, "older than the horizon")
             return
         if held is None or held.dead:

@@ -96,6 +96,8 @@ def test_windows_change_at_their_time_and_the_longest_ever_hold_for_the_horizon(
     assert catalog.longest_windows() == (3 * HOUR, 20 * MINUTE, 12 * HOUR)
     assert catalog.longest_windows(0) == (HOUR, 15 * MINUTE, 12 * HOUR)
     assert catalog.horizon() == 12 * HOUR + 3 * HOUR + 3 * 20 * MINUTE
+    assert catalog.horizon(MARCH_MS - 1) == 12 * HOUR + HOUR + 3 * 15 * MINUTE
+    assert catalog.horizon(MARCH_MS) == catalog.horizon()
 
 
 def test_built_in_channels_have_the_windows_of_the_contract() -> None:

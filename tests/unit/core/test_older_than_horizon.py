@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from pipeline.catalog_files import load_catalog
+from pipeline.core.catalog import Catalog, ChannelEntry
 from pipeline.core.events import Arrived, Ended, Event, InteractionEvent, Outcome, RejectReason, Served
 from pipeline.core.record import Decoded
 from pipeline.core.shard import Shard
@@ -11,6 +14,7 @@ CATALOG = load_catalog(Path(__file__).parents[3] / "schemas")
 TOUCH_POINT = "branch/1/teller"
 NOW = 1_790_000_000_000
 SECOND = 1000
+YEAR = 366 * 24 * 3600 * SECOND
 
 
 def fold(shard: Shard, event: Event, stamp: int, key: str | None = None) -> None:
@@ -51,3 +55,30 @@ def test_copy_of_an_event_stays_a_duplicate_however_old_it_is() -> None:
 
     assert (shard.output.tally.applied, shard.output.tally.duplicates) == (3, 1)
     assert not shard.output.tally.rejected.total()
+
+
+def with_longer_windows(valid_from: int) -> Catalog:
+    """The shipped catalog, and a day more for a branch's silence from a time on."""
+    branch = next(entry.channel for entry in CATALOG.channels if entry.channel.name == "branch")
+    longer = replace(branch, windows=replace(branch.windows, idle_timeout=branch.windows.idle_timeout + YEAR // 366))
+    return Catalog(
+        [*CATALOG.channels, ChannelEntry(channel=longer, valid_from=valid_from)], CATALOG.entries, CATALOG.models
+    )
+
+
+def rejected(catalog: Catalog) -> list[int]:
+    """Offsets of what is late in a log that passes the time at which windows may change."""
+    shard = Shard(catalog, 0)
+    for now in (NOW, NOW + YEAR):
+        fold(shard, arrived(now, f"at {now}"), now)
+        fold(shard, arrived(now - CATALOG.horizon() - SECOND, f"before {now}"), now)
+    return [reject.offset for reject in shard.output.take()[1]]
+
+
+def test_windows_of_the_future_decide_nothing_before_their_time() -> None:
+    planned = with_longer_windows(NOW + YEAR // 2)
+
+    assert planned.fingerprint(NOW) == CATALOG.fingerprint(NOW)
+    assert rejected(CATALOG) == [1, 3]
+    assert rejected(planned) == [1]
+    assert planned.horizon() > CATALOG.horizon()  # whatever keeps enough of the past keeps it from now on
