@@ -41,6 +41,7 @@ bench: $(READY) ## Measure CPU per event, latency, memory, signals and scores (n
 	$(BIN)/python -m tests.bench.engine
 	$(BIN)/python -m tests.bench.latency
 	$(BIN)/python -m tests.bench.memory
+	$(BIN)/python -m tests.bench.clock_jump
 	$(BIN)/python -m tests.bench.signals
 	$(BIN)/python -m tests.bench.scoring
 

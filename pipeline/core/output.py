@@ -3,7 +3,8 @@
 Owns when a row is scored, never what decides over a life (`shard.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from pipeline.core.assess import assess
 from pipeline.core.conditions import Conditions
@@ -13,6 +14,8 @@ from pipeline.core.record import Rejection
 from pipeline.core.scored import RANK_TIMED_OUT, ScoredInteraction, State
 from pipeline.core.still_open import StillOpen
 from pipeline.core.tally import Tally
+
+SCORED_AT_ONCE: Final = 5_000  # about 0.1 s
 
 
 class Output:
@@ -47,10 +50,12 @@ class Output:
             held.dirty = True
             self._changed.append(held)
 
-    def write_due(self) -> None:
-        """Score what changed; what waits for a look-up stays for a later call."""
+    def write_due(self) -> Iterator[None]:
+        """Score what changed, in stretches; what waits for a look-up stays for a later call."""
         waiting = []
-        for held in self._changed:
+        for number, held in enumerate(self._changed, 1):
+            if number % SCORED_AT_ONCE == 0:
+                yield
             if not held.dirty or held.dead or held.over:
                 continue
             if held.standing is not Standing.UNDECIDED:
@@ -61,12 +66,14 @@ class Output:
                 held.dirty = False
         self._changed = waiting
 
-    def write_idle(self, due: Iterable[Interaction], clock: int) -> None:
-        """Write the rows that are due at a clock which no record has reached; no state changes.
+    def write_idle(self, due: Iterable[Interaction], clock: int) -> Iterator[None]:
+        """Write the rows that are due at a clock which no record has reached, in stretches; no state changes.
 
         Later evidence still wins: its row carries more records.
         """
-        for held in due:
+        for number, held in enumerate(due, 1):
+            if number % SCORED_AT_ONCE == 0:
+                yield
             if held.state is not State.OPEN or held.standing not in {Standing.OWN, Standing.PARTIAL}:
                 continue
             if clock > held.deadline():

@@ -1,11 +1,12 @@
 """One partition of the log and the interactions held from it: the clock, their lives, the replay offset.
 
 Every decision is a function of the records before it, in offset order. A shard does no I/O: what it writes and
-rejects piles up in its `output`, and where it must know whether an interaction has an earlier life in the table, it
-raises `LookupNeeded` and goes on when answered.
+rejects piles up in its `output`. For a look-up, and where much is due at once, it raises (`pauses.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from pipeline.core.catalog import Catalog, TouchPoint
@@ -15,20 +16,14 @@ from pipeline.core.correctable import CLOCK_SKEW, Correctable
 from pipeline.core.events import InteractionEvent, RejectReason
 from pipeline.core.interaction import NEVER, Interaction, Standing
 from pipeline.core.output import Output
+from pipeline.core.pauses import LookupNeeded, MoreDue
 from pipeline.core.record import Decoded, Reject
 from pipeline.core.scored import State
 from pipeline.core.timers import Timers
 
 NO_CUSTOMER: Final = "no event of a customer belongs to this operation"
 OVER: Final = "its interaction is over"
-
-
-class LookupNeeded(Exception):  # noqa: N818  # a question, not an error
-    """The clock cannot move on before it is known which of these ids have an earlier life in the table."""
-
-    def __init__(self, ids: list[str]) -> None:
-        super().__init__(f"{len(ids)} interactions to look up")
-        self.ids = ids
+SETTLED_AT_ONCE: Final = 5_000  # about 0.1 s, far below the session timeout of the group
 
 
 class Shard:
@@ -52,6 +47,7 @@ class Shard:
         self._correctable = Correctable()
         self._catalog = catalog
         self._timers = Timers()
+        self._unanswered: list[Interaction] = []  # due, and waiting for a look-up
         self._shortest_horizon = catalog.horizon(-1)  # windows that come to be valid only lengthen it
 
     # ---- records, in offset order ----
@@ -64,7 +60,7 @@ class Shard:
     def fold(self, record: Decoded, origin: object) -> None:  # noqa: C901  # a call costs more: tests/bench
         """Move the clock, decide what is due, then fold the record.
 
-        Raises `LookupNeeded` before anything of the record is folded: answer it, and fold the record again.
+        Raises `LookupNeeded` or `MoreDue` before anything of the record is folded: fold the record again.
         """
         time, stamp = record.time, record.stamp
         if self.fed < len(self._feed) and self._feed[self.fed].stamp <= stamp:
@@ -190,17 +186,19 @@ class Shard:
     # ---- what is due by the clock ----
 
     def _settle_due(self, clock: int) -> None:
-        unanswered: list[Interaction] = []
-        for held in self._timers.pop_before(clock):
+        for held in islice(self._timers.pop_before(clock), SETTLED_AT_ONCE):
             if not self._settle(held, clock):
-                unanswered.append(held)
+                self._unanswered.append(held)
             elif (held.over or held.dead) and clock > held.forgettable_after():
                 del self.held[held.id]
             else:
                 self._timers.set(held, held.next_due())
-        for held in unanswered:
-            self._timers.set(held, held.next_due())
-        if unanswered:
+        if self._timers.any_before(clock):
+            raise MoreDue
+        if self._unanswered:
+            for held in self._unanswered:
+                self._timers.set(held, held.next_due())
+            self._unanswered = []
             soon = self._timers.before(clock + self._catalog.longest(clock).idle_timeout)
             raise LookupNeeded([held.id for held in soon if held.unanswered])
 
@@ -280,7 +278,7 @@ class Shard:
         for held in self._correctable.touched(since) if since else ():
             self.output.touch(held)
 
-    # ---- rows ----
+    # ---- rows and positions ----
 
     def questions(self, stood_milliseconds: int = 0) -> list[str]:
         """Ids that must be looked up before their next row can be written."""
@@ -290,12 +288,14 @@ class Shard:
 
     def write_due(self, stood_milliseconds: int = 0) -> None:
         """Score what changed since the last call, and what is due if the partition has stood at its end so long."""
-        self.output.write_due()
+        deque(self.stretches_due(stood_milliseconds), maxlen=0)
+
+    def stretches_due(self, stood_milliseconds: int = 0) -> Iterator[None]:
+        """`write_due` in stretches of about 0.1 s; fold nothing before the last one."""
+        yield from self.output.write_due()
         if stood_milliseconds:
             clock = self.clock + stood_milliseconds
-            self.output.write_idle(self._timers.before(clock), clock)
-
-    # ---- positions ----
+            yield from self.output.write_idle(self._timers.before(clock), clock)
 
     def mark(self) -> Mark:
         """Where the shard stands now. `held` is in order of first records, so its first one is the oldest."""

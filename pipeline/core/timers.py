@@ -23,6 +23,10 @@ class Timers:
         if due < self.earliest:
             self.earliest = due
 
+    def any_before(self, clock: int) -> bool:
+        """Whether something may be due still, after some of it was taken out."""
+        return bool(self._heap) and self._heap[0][0] < clock
+
     def pop_before(self, clock: int) -> Iterator[Interaction]:
         """Take out what is due before `clock`, earliest first; what is set anew meanwhile comes up again."""
         heap = self._heap

@@ -46,17 +46,11 @@ class Cutter:
         self._catalog = catalog
         self._epoch = epoch
 
-    def cut(
-        self, live: Iterable[Folding], committed: dict[int, Committed], stood_milliseconds: int | None = None
-    ) -> Cut:
-        """Take what every live shard has to write; positions that differ from `committed` replace those there.
-
-        `stood_milliseconds`: as if all partitions had stood at their ends for so long; None takes how long they did.
-        """
+    def cut(self, live: Iterable[Folding], committed: dict[int, Committed]) -> Cut:
+        """Take what every live shard has scored; positions that differ from `committed` replace those there."""
         cut = Cut(Block(), [], {})
         for folding in live:
-            stood = folding.stood_milliseconds() if stood_milliseconds is None else stood_milliseconds
-            written, rejected, mark = folding.cut(stood)
+            written, rejected, mark = folding.cut()
             cut.ended += folding.shard.output.take_ended()
             where = LogPartition(self._log.topic, self._log.topic_id, folding.partition)
             cut.block.add(where, written)

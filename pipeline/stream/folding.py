@@ -1,12 +1,14 @@
 """Records of one partition -> decode -> Event | Reject -> fold into its shard."""
 
+import asyncio
 import time
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Final
 
 from pipeline.core.commit import Mark
+from pipeline.core.pauses import LookupNeeded, MoreDue
 from pipeline.core.record import Reject, Rejection
 from pipeline.core.scored import ScoredInteraction
 from pipeline.core.shard import Shard
@@ -14,6 +16,8 @@ from pipeline.stream.decode import Decoder, Record
 from pipeline.stream.reject_limit import RejectLimit
 
 OFFSET: Final = attrgetter("offset")
+
+LookUp = Callable[["Folding", list[str]], Awaitable[None]]
 
 
 class Folding:
@@ -31,11 +35,24 @@ class Folding:
         self._decode = decoder.decode
         self._limit = limit
 
+    async def fold_all(self, records: Sequence[Record], look_up: LookUp, progress: Callable[[], None]) -> None:
+        """Fold a batch, answering its look-ups; where much is due at once, the event loop breathes in between."""
+        while True:
+            try:
+                self.fold(records)
+            except MoreDue:
+                progress()
+                await asyncio.sleep(0)
+            except LookupNeeded as needed:
+                await look_up(self, needed.ids)
+            else:
+                return
+
     def fold(self, records: Sequence[Record]) -> None:
         """Fold the records that come after the shard's position.
 
-        Raises `LookupNeeded`: answer it and call again with the same records. Raises `RejectShareError` when so many
-        are rejected that a producer or a setting must be wrong.
+        Raises `LookupNeeded` or `MoreDue`: do as it says and call again with the same records. Raises
+        `RejectShareError` when so many are rejected that a producer or a setting must be wrong.
         """
         shard, decode, partition = self.shard, self._decode, self.partition
         held = shard.held
@@ -84,7 +101,13 @@ class Folding:
         """How long the partition has stood at its end."""
         return 0 if self.stood_since is None else int((time.monotonic() - self.stood_since) * 1000)
 
-    def cut(self, stood_milliseconds: int) -> tuple[list[ScoredInteraction], list[Rejection], Mark]:
-        """Take what is to be written, and where the shard stood after exactly the records before its position."""
-        self.shard.write_due(stood_milliseconds)
+    def stretches_due(self, stood_milliseconds: int | None) -> Iterator[None]:
+        """Score what is to be written, in stretches; None takes how long the partition has stood at its end."""
+        return self.shard.stretches_due(self.stood_milliseconds() if stood_milliseconds is None else stood_milliseconds)
+
+    def cut(self) -> tuple[list[ScoredInteraction], list[Rejection], Mark]:
+        """Take what was scored and rejected, and where the shard stood after exactly the records before its position.
+
+        `stretches_due` comes before it, with nothing folded in between.
+        """
         return *self.shard.output.take(), self.shard.mark()

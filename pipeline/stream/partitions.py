@@ -15,10 +15,10 @@ from pipeline.core.tally import Tally
 from pipeline.settings import Settings
 from pipeline.stream.condition_feed import ConditionFeed
 from pipeline.stream.decode import Decoder
-from pipeline.stream.folding import Folding
+from pipeline.stream.folding import Folding, LookUp
 from pipeline.stream.kafka_client import Committed, LogConsumer, LogReader, read_commits
 from pipeline.stream.place import Log, find_place, refuse_other_settings
-from pipeline.stream.rebuild import LookUp, rebuild
+from pipeline.stream.rebuild import rebuild
 from pipeline.stream.reject_limit import RejectLimit
 from pipeline.stream.writer import GivenUpError
 from pipeline.telemetry.metrics import Metrics

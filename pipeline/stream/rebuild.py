@@ -1,13 +1,10 @@
 """Rebuild a shard's held state from the log, beside the poll loop: fold up to the commit without writing."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from pipeline.core.shard import LookupNeeded
-from pipeline.stream.folding import Folding
+from pipeline.stream.folding import Folding, LookUp
 from pipeline.stream.kafka_client import LogReader
 from pipeline.stream.place import Place
-
-LookUp = Callable[[Folding, list[str]], Awaitable[None]]
 
 
 async def rebuild(
@@ -21,13 +18,7 @@ async def rebuild(
     shard.output.writing = False
     if place.replay_offset < place.position:
         async for records in reader.read(folding.partition, place.replay_offset, place.position):
-            folded = False
-            while not folded:
-                try:
-                    folding.fold(records)
-                    folded = True
-                except LookupNeeded as needed:
-                    await look_up(folding, needed.ids)
+            await folding.fold_all(records, look_up, progress)
             progress()
     shard.position = place.position
     shard.output.go_live()

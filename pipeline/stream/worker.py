@@ -9,19 +9,18 @@ commits, `partitions.py` follows rebalances; the Kafka client is known to `kafka
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pipeline.core.catalog import Catalog
 from pipeline.core.interaction import Standing
 from pipeline.core.scored import RANK_TIMED_OUT
-from pipeline.core.shard import LookupNeeded
 from pipeline.core.tally import Tally
 from pipeline.errors import KafkaUnavailableError, RejectShareError
 from pipeline.settings import Settings
 from pipeline.stream.condition_feed import ConditionFeed
 from pipeline.stream.cut import Cutter
-from pipeline.stream.decode import Decoder, Record
+from pipeline.stream.decode import Decoder
 from pipeline.stream.folding import Folding
 from pipeline.stream.kafka_client import Batch, LogConsumer, partition_of
 from pipeline.stream.observer import Observer
@@ -184,21 +183,12 @@ class Worker:
                     await self._notice_gap(folding, records[0].offset)
                 is_first = False
                 folding.stood_since = None
-                await self._fold_slice(folding, records)
+                try:
+                    await folding.fold_all(records, self._flush_and_look_up, self._progress)
+                except RejectShareError:
+                    await self._flush(commit=False)  # for the operator to look at; a restart stops here again
+                    raise
             self._progress()
-
-    async def _fold_slice(self, folding: Folding, records: Sequence[Record]) -> None:
-        folded = False
-        while not folded:
-            try:
-                folding.fold(records)
-                folded = True
-            except LookupNeeded as needed:
-                await self._flush()  # a look-up must see all rows written so far
-                await self._look_up(folding, needed.ids)
-            except RejectShareError:
-                await self._flush(commit=False)  # for the operator to look at; a restart stops here again
-                raise
 
     async def _write_what_is_due(self) -> None:
         """Cut a block about once a second, one in flight at a time; hold the log back while it takes longer."""
@@ -212,19 +202,23 @@ class Worker:
         await self._note_ends()
         for folding in self.partitions.live.values():
             if ids := folding.shard.questions(folding.stood_milliseconds()):
-                await self._flush()
-                await self._look_up(folding, ids)
-        self._send_off()
+                await self._flush_and_look_up(folding, ids)
+        await self._send_off()
 
     async def _flush(self, *, commit: bool = True) -> None:
         """Make everything folded so far durable. Raises `GivenUpError` if that was given up."""
         await self._landed()
-        self._send_off(commit=commit)
+        await self._send_off(commit=commit)
         await self._landed()
 
-    def _send_off(self, stood_milliseconds: int | None = None, *, commit: bool = True) -> None:
+    async def _send_off(self, stood_milliseconds: int | None = None, *, commit: bool = True) -> None:
+        """Score and cut. `stood_milliseconds`: as if all partitions had stood at their ends for so long."""
         partitions = self.partitions
-        cut = self._cutter.cut(partitions.live.values(), partitions.committed, stood_milliseconds)
+        for folding in list(partitions.live.values()):
+            for _ in folding.stretches_due(stood_milliseconds):
+                self._progress()
+                await asyncio.sleep(0)
+        cut = self._cutter.cut(partitions.live.values(), partitions.committed)
         if not commit:
             cut.positions = {}
         self._last_cut = time.monotonic()
@@ -238,6 +232,10 @@ class Worker:
             self._in_flight = None
             if not durable:
                 raise GivenUpError
+
+    async def _flush_and_look_up(self, folding: Folding, ids: list[str]) -> None:
+        await self._flush()  # a look-up must see all rows written so far
+        await self._look_up(folding, ids)
 
     async def _look_up(self, folding: Folding, ids: list[str]) -> None:
         """Ask the table which of these have a row of an earlier life."""
@@ -279,7 +277,7 @@ class Worker:
         for folding in self.partitions.live.values():
             if ids := folding.shard.questions(FOR_EVER):
                 await self._look_up(folding, ids)
-        self._send_off(FOR_EVER)
+        await self._send_off(FOR_EVER)
         await self._landed()
 
     async def _finish(self) -> bool:

@@ -9,9 +9,10 @@ from pipeline.core.catalog import Catalog
 from pipeline.core.commit import Mark
 from pipeline.core.conditions import ConditionRecord
 from pipeline.core.events import RejectReason
+from pipeline.core.pauses import LookupNeeded, MoreDue
 from pipeline.core.record import Decoded, Reject, Rejection
 from pipeline.core.scored import ScoredInteraction
-from pipeline.core.shard import LookupNeeded, Shard
+from pipeline.core.shard import Shard
 from tests.unit.core.worlds import HOUR, MINUTE, TOUCH_POINTS, Sent, as_event
 
 FOR_EVER = 1 << 50
@@ -84,6 +85,8 @@ class Worker:
         while True:
             try:
                 self.shard.fold(record, offset)
+            except MoreDue:
+                assert self.shard.position == offset
             except LookupNeeded as needed:
                 self.look_up(needed.ids)
             else:

@@ -6,12 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.catalog_files import load_catalog
+from pipeline.core import output, shard
 from pipeline.core.catalog import Catalog
 from tests.unit.core.runs import World, balance, run_disturbed, run_undisturbed
-from tests.unit.core.worlds import MINUTE, make_conditions, make_log
+from tests.unit.core.worlds import HOUR, MINUTE, make_conditions, make_log
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
 WORLDS = 150
+STRETCHED_WORLDS = 40
 IDLE_MINUTES = {"same": {"call_center": 30, "branch": 30}, "by channel": {"call_center": 15, "branch": 30}}
 
 
@@ -43,6 +45,24 @@ def test_tables_after_crashes_equal_those_of_an_undisturbed_run(windows: str) ->
         assert not rough.contradictions, seed
         assert balance(calm_worker) == 0, seed
         assert balance(rough_worker) == 0, seed
+
+
+@pytest.mark.timeout(120)
+def test_stretches_in_which_due_work_is_done_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = make_catalog(IDLE_MINUTES["same"])
+    for seed in range(STRETCHED_WORLDS):
+        whole, stretched, rough = (World(make_log(seed, span=HOUR), catalog, make_conditions(seed)) for _ in range(3))
+        run_undisturbed(whole)
+        with monkeypatch.context() as patched:
+            patched.setattr(shard, "SETTLED_AT_ONCE", 1)
+            patched.setattr(output, "SCORED_AT_ONCE", 1)
+            run_undisturbed(stretched)
+            run_disturbed(rough, seed + 1_000_000)
+
+        assert stretched.rows == rough.rows == whole.rows, seed
+        assert stretched.rejects == rough.rejects == whole.rejects, seed
+        assert not stretched.contradictions, seed
+        assert not rough.contradictions, seed
 
 
 def test_worlds_hold_what_the_promise_is_about() -> None:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from pipeline.catalog_files import load_catalog
 from pipeline.core.events import Arrived, Ended, InteractionEvent, Outcome, Queued, Reopened
 from pipeline.core.interaction import Interaction
+from pipeline.core.pauses import LookupNeeded
 from pipeline.core.record import Decoded
 from pipeline.core.scored import RANK_TIMED_OUT, State
-from pipeline.core.shard import LookupNeeded, Shard
+from pipeline.core.shard import Shard
 
 CATALOG: Final = load_catalog(Path(__file__).parents[3] / "schemas")
 START: Final = 1_700_000_000_000
