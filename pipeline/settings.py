@@ -127,7 +127,9 @@ class Settings(BaseSettings):
     epoch: Annotated[
         int,
         Doc("number", "0 to 4095"),
-        Field(ge=0, le=4095, description="Raise it to recompute rows under changed models; a higher epoch wins."),
+        Field(
+            ge=0, le=4095, description="Raise it to score anew under changed models (`recompute`); a higher epoch wins."
+        ),
     ] = 0
     flush_interval_seconds: Annotated[
         Seconds, Field(description="Rows are inserted and offsets committed about this often.")

@@ -19,13 +19,27 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from pipeline.cli import audit, config, demo, explain, import_, migrate, model, simulate, sql, stack, topics, worker
+from pipeline.cli import (
+    audit,
+    config,
+    demo,
+    explain,
+    import_,
+    migrate,
+    model,
+    recompute,
+    simulate,
+    sql,
+    stack,
+    topics,
+    worker,
+)
 from pipeline.cli.output import write_error
 from pipeline.errors import ExitCode, TouchpointError
 
 # One module per noun, in the order of `touchpoint --help`; each has `register(app: typer.Typer) -> None`.
 # A new noun is added to the import above and to this tuple.
-NOUNS: Final = (demo, stack, topics, migrate, import_, simulate, worker, audit, explain, sql, config, model)
+NOUNS: Final = (demo, stack, topics, migrate, import_, simulate, worker, recompute, audit, explain, sql, config, model)
 
 
 class Commands(TyperGroup):

@@ -38,6 +38,12 @@ class Output:
         self._written, self._rejected = [], []
         return taken
 
+    def take_over(self) -> list[ScoredInteraction]:
+        """Hand over, without any call of `write_due`, the rows of interactions that are over now: one of each."""
+        self._changed = []  # they stay marked as changed, so they are written when they are over
+        self._ended = []
+        return self.take()[0]
+
     def take_ended(self) -> list[ScoredInteraction]:
         """Hand over, for counting, those rows that are the first to show an interaction as ended or timed out."""
         taken, self._ended = self._ended, []
@@ -132,3 +138,9 @@ class Output:
             held.dirty = held.opened and held.standing is Standing.UNDECIDED and not held.over
             held.counted = held.state is not State.OPEN and not held.dirty
         self._changed = [held for held in self._changed if held.dirty]
+
+    def write_again(self, lives: Iterable[Interaction]) -> None:
+        """In a new epoch rows are written anew, but of what is over: a recomputation does that."""
+        for held in lives:
+            if not held.over and not held.dead:
+                self.touch(held)

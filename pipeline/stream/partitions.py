@@ -17,7 +17,7 @@ from pipeline.stream.condition_feed import ConditionFeed
 from pipeline.stream.decode import Decoder
 from pipeline.stream.folding import Folding, LookUp
 from pipeline.stream.kafka_client import Committed, LogConsumer, LogReader, read_commits
-from pipeline.stream.place import Log, find_place, refuse_other_settings
+from pipeline.stream.place import Log, epoch_of, find_place, refuse_other_settings
 from pipeline.stream.rebuild import rebuild
 from pipeline.stream.reject_limit import RejectLimit
 from pipeline.stream.writer import GivenUpError
@@ -105,7 +105,8 @@ class Partitions:
             # hands out records before this callback returns, and a shard must not come to life between two batches.
             self.number += 1
             for partition in partitions & self._kept.keys() & commits.keys():
-                if self._kept[partition].shard.position == commits[partition].position:
+                of_our_epoch = epoch_of(commits[partition]) == self._settings.epoch  # else somebody took a higher one
+                if of_our_epoch and self._kept[partition].shard.position == commits[partition].position:
                     self.live[partition] = self._kept[partition]
             self._kept = {}
             self.read_again(self.live)

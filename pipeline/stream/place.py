@@ -26,7 +26,8 @@ class Log(Struct, frozen=True):
 class Place(Struct, frozen=True):
     """Fold from `replay_offset`, where the clock stood at `clock`, up to `position` without writing; go live there.
 
-    `gap` is the range of offsets that retention removed before anybody read them.
+    `gap` is the range of offsets that retention removed before anybody read them; `new_epoch` says that the commit is
+    of an earlier one.
     """
 
     position: int
@@ -34,6 +35,7 @@ class Place(Struct, frozen=True):
     clock: int
     metadata: CommitMetadata | None = None
     gap: tuple[int, int] | None = None
+    new_epoch: bool = False
 
 
 async def find_place(  # noqa: PLR0913  # the two by keyword are settings
@@ -60,7 +62,13 @@ async def find_place(  # noqa: PLR0913  # the two by keyword are settings
         replay, clock = await one_horizon_before(reader, partition, position, start, horizon), NEVER
     else:
         replay, clock = metadata.replay_offset, metadata.clock
-    return Place(position, max(replay, start), clock, metadata, gap)
+    return Place(position, max(replay, start), clock, metadata, gap, epoch_of(committed) < epoch)
+
+
+def epoch_of(committed: Committed) -> int:
+    """The epoch in which a commit was made; 0 where it does not say."""
+    metadata = decode_metadata(committed.metadata)
+    return 0 if metadata is None else metadata.epoch
 
 
 async def one_horizon_before(reader: LogReader, partition: int, position: int, start: int, horizon: int) -> int:
@@ -96,5 +104,5 @@ def refuse_other_settings(catalog: Catalog, metadata: CommitMetadata | None, clo
         return
     raise ConfigError(
         "models, touch-points or windows differ from those that decided up to the last commit. Give the change a"
-        f" `valid_from` after it, take it back, or recompute under TOUCHPOINT_EPOCH={epoch + 1}"
+        f" `valid_from` after it, take it back, or start all workers with TOUCHPOINT_EPOCH={epoch + 1} and recompute"
     )

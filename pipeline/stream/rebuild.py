@@ -22,3 +22,5 @@ async def rebuild(
             progress()
     shard.position = place.position
     shard.output.go_live()
+    if place.new_epoch:
+        shard.output.write_again(shard.held.values())

@@ -27,6 +27,7 @@ class World:
         self.log = log
         self.conditions = conditions
         self.catalog = catalog
+        self.epoch = 0
         self.rows: dict[tuple[int, str], ScoredInteraction] = {}
         self.rejects: dict[int, RejectReason] = {}
         self.contradictions: list[tuple[ScoredInteraction, ScoredInteraction]] = []
@@ -75,8 +76,8 @@ class Worker:
         self.shard = shard
         self.pending: list[tuple[list[ScoredInteraction], list[Rejection], Mark]] = []
 
-    def fold_next(self) -> None:
-        """Fold one record; a look-up first makes everything before it durable."""
+    def fold_next(self, *, cuts: bool = True) -> None:
+        """Fold one record; a look-up first makes everything before it durable, if blocks are cut at all."""
         offset = self.shard.position
         if self.world.log[offset].kind == "garbage":
             self.shard.skip(offset, GARBAGE, offset)
@@ -88,13 +89,14 @@ class Worker:
             except MoreDue:
                 assert self.shard.position == offset
             except LookupNeeded as needed:
-                self.look_up(needed.ids)
+                self.look_up(needed.ids, cuts=cuts)
             else:
                 return
 
-    def look_up(self, ids: list[str]) -> None:
+    def look_up(self, ids: list[str], *, cuts: bool = True) -> None:
         """Answer questions from the table, after everything written so far is in it."""
-        self.cut()
+        if cuts:
+            self.cut()
         for written, rejected, _ in self.pending:
             self.world.insert(written, rejected)
         self.shard.answer(self.world.earlier_lives(self.shard, ids))
@@ -130,7 +132,7 @@ class Worker:
 
 def run_undisturbed(world: World) -> Worker:
     """One process, a block for every record."""
-    worker = Worker(world, Shard(world.catalog, 0, feed=world.conditions))
+    worker = Worker(world, Shard(world.catalog, 0, epoch=world.epoch, feed=world.conditions))
     while worker.shard.position < len(world.log):
         worker.fold_next()
         worker.settle_questions()
@@ -206,16 +208,18 @@ def crash(
     return commit, None
 
 
-def rebuild(world: World, commit: Mark, rng: random.Random) -> Worker:
+def rebuild(world: World, commit: Mark, rng: random.Random, *, new_epoch: bool = False) -> Worker:
     """A new process: fold from the replay offset to the commit, unwritten; it may die on the way and begin anew."""
     while True:
-        shard = Shard(world.catalog, commit.replay_offset, commit.replay_clock, feed=world.conditions)
+        shard = Shard(world.catalog, commit.replay_offset, commit.replay_clock, world.epoch, world.conditions)
         shard.output.writing = False
         worker = Worker(world, shard)
         while shard.position < commit.position and rng.random() > 0.002:
             worker.fold_next()
         if shard.position >= commit.position:
             shard.output.go_live()
+            if new_epoch:
+                shard.output.write_again(shard.held.values())
             worker.pending.clear()
             return worker
 
