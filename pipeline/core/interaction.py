@@ -110,6 +110,10 @@ class Interaction:
                 self.ending = order
                 self.ending_outcome = ending_outcome(event)
 
+    def oldest_unseen(self) -> int:
+        """Opened before this, it may have been known, ended and forgotten already."""
+        return self.first_clock - self.windows.idle_timeout - self.windows.correction_window
+
     def deadline(self) -> int:
         """The clock after which an open interaction has timed out."""
         windows = self.windows

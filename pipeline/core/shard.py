@@ -6,7 +6,6 @@ rejects piles up in its `output`. For a look-up, and where much is due at once, 
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Final
 
 from pipeline.core.catalog import Catalog, TouchPoint
@@ -175,25 +174,21 @@ class Shard:
             held.opened = True
             if held.standing is Standing.UNDECIDED:
                 held.opened_at = record.time
-                if record.time >= self._oldest_unseen(held):
+                if record.time >= held.oldest_unseen() + CLOCK_SKEW:
                     held.standing = Standing.OWN
                     held.refusable = None
-
-    def _oldest_unseen(self, held: Interaction) -> int:
-        """Opened before this, the interaction may have been known, ended and forgotten already."""
-        return held.first_clock - held.windows.idle_timeout - held.windows.correction_window + CLOCK_SKEW
 
     # ---- what is due by the clock ----
 
     def _settle_due(self, clock: int) -> None:
-        for held in islice(self._timers.pop_before(clock), SETTLED_AT_ONCE):
+        for held in self._timers.pop_before(clock, SETTLED_AT_ONCE):
             if not self._settle(held, clock):
                 self._unanswered.append(held)
             elif (held.over or held.dead) and clock > held.forgettable_after():
                 del self.held[held.id]
             else:
                 self._timers.set(held, held.next_due())
-        if self._timers.any_before(clock):
+        if clock > self._timers.earliest:
             raise MoreDue
         if self._unanswered:
             for held in self._unanswered:

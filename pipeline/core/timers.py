@@ -23,17 +23,14 @@ class Timers:
         if due < self.earliest:
             self.earliest = due
 
-    def any_before(self, clock: int) -> bool:
-        """Whether something may be due still, after some of it was taken out."""
-        return bool(self._heap) and self._heap[0][0] < clock
-
-    def pop_before(self, clock: int) -> Iterator[Interaction]:
+    def pop_before(self, clock: int, at_most: int) -> Iterator[Interaction]:
         """Take out what is due before `clock`, earliest first; what is set anew meanwhile comes up again."""
         heap = self._heap
-        while heap and heap[0][0] < clock:
+        while at_most and heap and heap[0][0] < clock:
             due, _, held = heappop(heap)
             if due == held.timer:
                 held.timer = NEVER
+                at_most -= 1
                 yield held
         self.earliest = heap[0][0] if heap else NEVER
 
