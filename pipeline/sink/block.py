@@ -119,7 +119,7 @@ class Block:
             rows += len(columns[0]) - len(done)
             refused += [self.refused(target, columns, row, answer) for row, answer in done]
         rejects = (*self.rejects, *refused)
-        done = _insert(clickhouse, _REJECTS, reject_columns(rejects), patience, max_rows)
+        done = _insert(clickhouse, REJECT_TARGET, reject_columns(rejects), patience, max_rows)
         if done is None:
             return None
         if done:
@@ -134,7 +134,7 @@ class Block:
         for where, scored in self._rows:
             for column, values in zip(columns, score_columns(scored, where, pseudonyms), strict=True):
                 column.extend(values)
-        yield _SCORES, columns
+        yield SCORE_TARGET, columns
 
     def refused(self, target: Target, columns: Columns, row: int, answer: Answer) -> RejectRow:
         """The reject that stands for a row which a table does not take."""
@@ -152,8 +152,8 @@ class Block:
         )
 
 
-_SCORES: Final = Target(SCORES, SCORE_COLUMNS, "opened_at")
-_REJECTS: Final = Target(REJECTS, REJECT_COLUMNS, "stamp")
+SCORE_TARGET: Final = Target(SCORES, SCORE_COLUMNS, "opened_at")
+REJECT_TARGET: Final = Target(REJECTS, REJECT_COLUMNS, "stamp")
 
 
 def _insert(

@@ -18,7 +18,7 @@ from pipeline.core.record import Reject, Rejection
 from pipeline.core.side_events import SIDE_EVENTS
 from pipeline.settings import Settings
 from pipeline.sink.rows import LogPartition
-from pipeline.sink.side_rows import SideBlock, SideRow
+from pipeline.sink.side_rows import TARGETS, SideBlock, SideRow
 from pipeline.stream.decode import Record
 from pipeline.stream.decode_side import decode_side
 from pipeline.stream.log_topic import describe_topics
@@ -68,7 +68,7 @@ class SideTables:
         """Connect to everything, then join the group. Raises when a topic or a table is missing."""
         topics = await describe_topics(self._settings, self._kinds)
         self._topic_ids = {topic.topic: topic.topic_id for topic in topics}
-        await self._inserter.check_tables(*SIDE_EVENTS)
+        await self._inserter.check_tables(TARGETS.values())
         await self._sender.start()
         self._started = True
         await self._consumer.start()

@@ -16,7 +16,7 @@ from typing import TypeVar
 from pipeline.core.models import Model
 from pipeline.errors import ServiceError
 from pipeline.settings import Settings
-from pipeline.sink.block import Block, Patience, Written
+from pipeline.sink.block import REJECT_TARGET, SCORE_TARGET, Block, Patience, Target, Written
 from pipeline.sink.clickhouse import ClickHouse, connect
 from pipeline.sink.clocks import write_clocks
 from pipeline.sink.migrations import write_elements
@@ -67,10 +67,11 @@ class Inserter:
             return False
         return True
 
-    async def check_tables(self, *tables: str) -> None:
-        """Raise at once if ClickHouse or one of these tables is missing."""
-        for table in tables:
-            await self._run(self._clickhouse.query, f"SELECT * FROM {table} LIMIT 0")  # noqa: S608  # our own names
+    async def check_tables(self, targets: Iterable[Target]) -> None:
+        """Raise at once if ClickHouse, or a table or column that is written, is missing."""
+        for target in (REJECT_TARGET, *targets):
+            columns = ", ".join(target.types)
+            await self._run(self._clickhouse.query, f"SELECT {columns} FROM {target.table} LIMIT 0")  # noqa: S608  # our own names
 
     def give_up(self) -> None:
         """Stop trying to insert: what is in flight will be read again."""
@@ -174,5 +175,5 @@ class Writer(Inserter):
 
     async def check(self, models: Iterable[Model]) -> None:
         """Raise at once if ClickHouse or its tables are missing; put the owners of elements into their table."""
-        await self._run(self._clickhouse.earlier_lives, [""])
+        await self.check_tables([SCORE_TARGET])
         await self._run(write_elements, self._clickhouse, models)
