@@ -41,9 +41,12 @@ class GivenUpError(Exception):
 class Inserter:
     """Makes one block at a time durable. `progress` hears when one was inserted or a retryable error answered."""
 
-    def __init__(self, settings: Settings, sender: RejectSender, progress: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: Settings, sender: RejectSender, progress: Callable[[], None], metrics: Metrics
+    ) -> None:
         self._sender = sender
         self._progress = progress
+        self._metrics = metrics
         self._clickhouse: ClickHouse = connect(settings)
         self._pseudonyms = Pseudonyms(settings.pseudonym_key_bytes(), settings.placeholder_customers)
         self._max_rows = settings.max_block_rows
@@ -106,10 +109,17 @@ class Inserter:
 
     def _insert(self, block: Block) -> Written | None:
         patience = Patience(self._stop, self._retried)
-        return block.write(self._clickhouse, self._pseudonyms, patience, max_rows=self._max_rows)
+        return block.write(
+            self._clickhouse,
+            self._pseudonyms,
+            patience,
+            max_rows=self._max_rows,
+            inserted=self._metrics.rows_inserted,
+        )
 
     def _retried(self, answer: Answer) -> None:
         self._progress()
+        self._metrics.insert_retried(answer.label)
         log.warning("%s; the same again", answer.message)
 
     async def _send_rejects(self, block: Block, rejected: Sequence[Record], written: Written) -> None:
@@ -131,10 +141,9 @@ class Writer(Inserter):
         progress: Callable[[], None],
         metrics: Metrics,
     ) -> None:
-        super().__init__(settings, sender, progress)
+        super().__init__(settings, sender, progress, metrics)
         self.refusal = ""  # why ClickHouse did not take the block in hand, so far
         self._consumer = consumer
-        self._metrics = metrics
 
     async def write(self, cut: Cut) -> bool:
         """Make a cut durable and commit it; False when given up or when somebody else owns the partitions by now.
@@ -147,6 +156,8 @@ class Writer(Inserter):
             self.refusal = ""
             self._metrics.interactions_ended(cut.ended)
             self._metrics.all_durable()
+        elif durable:
+            self._metrics.commit_refused()
         return committed
 
     def _insert(self, block: Block) -> Written | None:
@@ -155,13 +166,12 @@ class Writer(Inserter):
         if written is not None:
             self.refusal = ""
             refused = sum(row.records for row in written.refused)
-            self._metrics.block_inserted(time.monotonic() - started, written.rows, written.rejects, refused)
+            self._metrics.block_inserted(time.monotonic() - started, refused)
         return written
 
     def _retried(self, answer: Answer) -> None:
         super()._retried(answer)
         self.refusal = answer.label
-        self._metrics.insert_retried(answer.label)
 
     def _write_clocks(self, cut: Cut) -> bool:
         return write_clocks(self._clickhouse, cut.clocks, Patience(self._stop, self._retried))
