@@ -48,6 +48,13 @@ class App(faust.App):
     BootStrategy = OnlyServices
 
 
+class Process(faust.Worker):
+    """Runs the app until a signal."""
+
+    async def _sentinel_task(self) -> None:
+        """The library sleeps for a second here, after everything has stopped."""
+
+
 class Part(Service):
     """A part of the process. `failure` is what ended it, None after a normal end."""
 
@@ -193,7 +200,7 @@ def run(settings: Settings, catalog: Catalog, *, drain: bool) -> LogService:
             app.service(part)  # type: ignore[arg-type]  # an instance serves as well, says its base class
         app.finalize()
         # Not app.main(): its default --with-web would start a server on all interfaces.
-        process = faust.Worker(app, quiet=True, override_logging=False, stdout=sys.stderr)
+        process = Process(app, quiet=True, override_logging=False, stdout=sys.stderr)
         process.spinner = None
         try:
             process.execute_from_commandline()

@@ -117,8 +117,8 @@ class SideTables:
             self._looking.cancel()
         if self._started:
             await self._finish(write=finish)
-            await self._consumer.stop()
-            await self._sender.stop()
+        await self._consumer.stop()
+        await self._sender.stop()
         self._inserter.close()
 
     @property
