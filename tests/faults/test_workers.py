@@ -18,6 +18,7 @@ from tests.at_work import (
 from tests.faults.judge import SETTINGS, assert_as_calm, assert_as_undisturbed
 from tests.faults.services import frozen, process_id
 from tests.integration.conftest import RunningStack
+from tests.integration.test_metrics import Pages
 from tests.traffic import Message, orderly, send, sending, unruly
 
 pytestmark = pytest.mark.timeout(180)
@@ -51,26 +52,26 @@ def test_sigterm_in_the_middle_finishes_what_is_in_hand(stack: RunningStack, tmp
 
 
 def test_worker_frozen_beyond_its_session_changes_nothing_when_it_goes_on(stack: RunningStack, tmp_path: Path) -> None:
-    corner = make_corner(stack, **SETTINGS)
+    corner = make_corner(stack, METRICS_PORT="0", **SETTINGS)
     messages = unruly(2, 1500, hours=30)
-    with (
-        LogWatch(corner) as watch,
-        started(corner, tmp_path, "worker") as zombie,
-        sending(corner, messages, 12),
-    ):
-        wait_until_at_work(watch, zombie, len(messages) // 5)
-        wait_until(lambda: watch.beyond() > 10, zombie.said)
-        with frozen(zombie.popen.pid), started(corner, tmp_path, "worker") as successor:
-            before = sum(watch.committed().values())
-            wait_until(lambda: sum(watch.committed().values()) > before + len(messages) // 5, successor.said)
-            zombie.popen.send_signal(signal.SIGCONT)
-            before = sum(watch.committed().values())
-            wait_until(lambda: sum(watch.committed().values()) > before + len(messages) // 5, successor.said)
-            assert zombie.popen.poll() is None, zombie.said()
-            successor.signal(signal.SIGTERM)
-            assert successor.end() == 0, successor.said()
-        zombie.signal(signal.SIGTERM)
-        assert zombie.end() == 0, zombie.said()
+    half = len(messages) // 2
+    with LogWatch(corner) as watch, started(corner, tmp_path, "worker") as zombie, ExitStack() as asleep:
+        pages = Pages(zombie)
+        with sending(corner, messages[:half], 6):
+            wait_until_at_work(watch, zombie, half // 5)
+            with frozen(process_id(stack, "clickhouse")):  # so that it falls asleep with work in hand
+                wait_until(lambda: watch.beyond() > half // 10, zombie.said)
+                asleep.enter_context(frozen(zombie.popen.pid))
+        with started(corner, tmp_path, "worker") as successor:
+            wait_until(lambda: sum(watch.committed().values()) == half, successor.said)
+            asleep.close()
+            send(corner, messages[half:], 3)
+            wait_until(lambda: pages.metrics()["touchpoint_commits_refused_total"] > 0, zombie.said)
+            wait_until(lambda: pages.get("/ready")[0] == 200, zombie.said)
+            wait_until(lambda: watch.beyond() == 0, successor.said)
+            for worker in (successor, zombie):
+                worker.signal(signal.SIGTERM)
+                assert worker.end() == 0, worker.said()
     assert_as_undisturbed(corner)
 
 
