@@ -1,11 +1,13 @@
 """Workers that are stopped, frozen and killed at the worst moments, while unruly traffic comes in."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from kafka import KafkaAdminClient
 
 from tests.at_work import (
     Corner,
@@ -13,6 +15,7 @@ from tests.at_work import (
     Process,
     make_corner,
     started,
+    succeed,
     wait_until,
 )
 from tests.faults.judge import SETTINGS, assert_as_calm, assert_as_undisturbed
@@ -103,6 +106,34 @@ def test_nothing_is_committed_before_it_is_durable_and_rows_without_a_commit_do_
             wait_until(lambda: rows(corner) > before, worker.said)
             worker.kill()
         assert sum(watch.committed().values()) == half, "rows were to be durable without their commit"
+    _, rejected = assert_as_calm(corner)
+    assert rejected["malformed"] == len(messages) // 10
+
+
+def first_rejects(corner: Corner) -> dict[int, int]:
+    """The smallest offset in the table of rejects, by partition."""
+    client = corner.stack.client(corner.database)
+    try:
+        return dict(client.execute("SELECT partition, min(offset) FROM rejected_events GROUP BY partition"))
+    finally:
+        client.disconnect()
+
+
+def test_nothing_is_committed_before_its_rejects_are_kept(stack: RunningStack, tmp_path: Path) -> None:
+    corner = make_corner(stack, **SETTINGS)
+    messages = list(orderly_with_rejects(90))
+    with LogWatch(corner) as watch, started(corner, tmp_path, "worker") as worker:
+        wait_until(lambda: worker.said().count("live at offset") == 4, worker.said)
+        admin = KafkaAdminClient(bootstrap_servers=stack.kafka)
+        admin.delete_topics([f"{corner.prefix}.rejected"])
+        admin.close()
+        send(corner, messages)
+        wait_until(lambda: bool(first_rejects(corner)), worker.said)
+        time.sleep(1)  # a commit that does not wait for them is there by now
+        committed = watch.committed()
+        worker.kill()
+    assert all(committed[partition] <= first for partition, first in first_rejects(corner).items())
+    succeed(corner, "topics", "apply")
     _, rejected = assert_as_calm(corner)
     assert rejected["malformed"] == len(messages) // 10
 
