@@ -130,7 +130,7 @@ def test_a_replay_of_the_whole_topics_leaves_equal_tables(corner: Corner) -> Non
     drain(corner)
     before = side(tables(corner))
 
-    again = Corner(corner.stack, corner.prefix, corner.database, {**corner.settings, "MAX_BATCH_RECORDS": "17"})
+    again = Corner(corner.stack, corner.prefix, corner.database, {**corner.settings, "MAX_BLOCK_ROWS": "17"})
     succeed(replay := Replay(again.stack, again.prefix, again.database, again.settings), "worker", "--drain")
     other = sibling(corner)
     drain(other)
@@ -251,6 +251,6 @@ def test_a_worker_without_a_broker_says_so_once_and_leaves_nothing_open(corner: 
     done = run(away, "worker", "--drain")
 
     assert done.returncode == 3
-    assert [line for line in done.stderr.splitlines() if "no metrics" not in line] == [
+    assert [line for line in done.stderr.splitlines() if "pipeline.telemetry.http" not in line] == [
         "touchpoint: no Kafka broker answers at 127.0.0.1:1"
     ]
