@@ -146,8 +146,7 @@ def _explain_partitions(topic: Topic, there: int) -> str:
 
 def _connect(address: str) -> KafkaAdminClient:
     message = f"no Kafka broker answers at {address}: is it running? (`touchpoint stack status`)"
-    # The client would try for its whole time-out, and leave its sockets open.
-    if not any(_listens(server) for server in address.split(",")):
+    if not anybody_listens(address):
         raise KafkaUnavailableError(message)
     # Its warnings would stand beside our own message and say less.
     logging.getLogger("kafka").addHandler(logging.NullHandler())
@@ -159,6 +158,11 @@ def _connect(address: str) -> KafkaAdminClient:
         )
     except ClientError as error:
         raise KafkaUnavailableError(message) from error
+
+
+def anybody_listens(address: str) -> bool:
+    """Whether a broker takes connections: a client would try for its whole time-out, and leave its sockets open."""
+    return any(_listens(server) for server in address.split(","))
 
 
 def _listens(server: str) -> bool:

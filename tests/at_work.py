@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,8 +68,8 @@ def make_corner(stack: RunningStack, **settings: str) -> Corner:
     """A new log with migrated tables."""
     name = f"t{secrets.token_hex(4)}"
     corner = Corner(stack, name, name, settings)
-    succeed(corner, "topics", "apply")
-    succeed(corner, "migrate")
+    with ThreadPoolExecutor() as both:
+        list(both.map(lambda words: succeed(corner, *words), (("topics", "apply"), ("migrate",))))
     return corner
 
 

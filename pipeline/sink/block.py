@@ -7,6 +7,7 @@ Repeating any part of it is harmless: the version of a row decides, not how ofte
 
 import random
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -104,22 +105,29 @@ class Block:
         self.rejects.append(row)
 
     def write(
-        self, clickhouse: ClickHouse, pseudonyms: Pseudonyms, patience: Patience, *, max_rows: int = 50_000
+        self,
+        clickhouse: ClickHouse,
+        pseudonyms: Pseudonyms,
+        patience: Patience,
+        *,
+        max_rows: int = 50_000,
+        inserted: Callable[[str, int, float], None] = lambda *_: None,
     ) -> Written | None:
         """Insert everything; None when stopped before all was durable.
 
-        Raises ClickHouseSchemaError or ClickHouseError when only an operator can help. The block stays as it is,
-        so it can be written again.
+        `inserted` hears of each table that has taken rows: name, rows, seconds. The block stays as it is, so it can
+        be written again. Raises ClickHouseSchemaError or ClickHouseError when only an operator can help.
         """
+        way = _Way(clickhouse, patience, max_rows, inserted)
         rows, refused = 0, []
         for target, columns in self.content(pseudonyms):
-            done = _insert(clickhouse, target, columns, patience, max_rows)
+            done = _insert(way, target, columns)
             if done is None:
                 return None
             rows += len(columns[0]) - len(done)
             refused += [self.refused(target, columns, row, answer) for row, answer in done]
         rejects = (*self.rejects, *refused)
-        done = _insert(clickhouse, _REJECTS, reject_columns(rejects), patience, max_rows)
+        done = _insert(way, REJECT_TARGET, reject_columns(rejects))
         if done is None:
             return None
         if done:
@@ -134,7 +142,7 @@ class Block:
         for where, scored in self._rows:
             for column, values in zip(columns, score_columns(scored, where, pseudonyms), strict=True):
                 column.extend(values)
-        yield _SCORES, columns
+        yield SCORE_TARGET, columns
 
     def refused(self, target: Target, columns: Columns, row: int, answer: Answer) -> RejectRow:
         """The reject that stands for a row which a table does not take."""
@@ -152,24 +160,30 @@ class Block:
         )
 
 
-_SCORES: Final = Target(SCORES, SCORE_COLUMNS, "opened_at")
-_REJECTS: Final = Target(REJECTS, REJECT_COLUMNS, "stamp")
+SCORE_TARGET: Final = Target(SCORES, SCORE_COLUMNS, "opened_at")
+REJECT_TARGET: Final = Target(REJECTS, REJECT_COLUMNS, "stamp")
 
 
-def _insert(
-    clickhouse: ClickHouse, target: Target, columns: Columns, patience: Patience, max_rows: int
-) -> list[tuple[int, Answer]] | None:
+class _Way(NamedTuple):
+    clickhouse: ClickHouse
+    patience: Patience
+    max_rows: int
+    inserted: Callable[[str, int, float], None]
+
+
+def _insert(way: _Way, target: Target, columns: Columns) -> list[tuple[int, Answer]] | None:
     """Insert all rows; the refused ones by position with the reason, None when stopped. Raises when all is in vain."""
     periods = [time // target.period for time in columns[list(target.types).index(target.time)]]
-    pieces = deque(cut(periods, max_rows))
+    pieces = deque(cut(periods, way.max_rows))
+    started = time.monotonic()
     refused: list[tuple[int, Answer]] = []
     accepted = attempt = 0
     while pieces:
         piece = pieces[0]
         whole = len(piece) == len(periods)
-        answer = clickhouse.insert(target.table, target.types, columns if whole else _take(columns, piece))
+        answer = way.clickhouse.insert(target.table, target.types, columns if whole else _take(columns, piece))
         if answer.verdict is Verdict.RETRY:
-            if not patience.wait(answer, attempt):
+            if not way.patience.wait(answer, attempt):
                 return None
             attempt += 1
             continue
@@ -183,6 +197,8 @@ def _insert(
             refused.append((piece[0], answer))
         else:
             raise_for(answer)
+    if accepted:
+        way.inserted(target.table, accepted, time.monotonic() - started)
     return refused
 
 

@@ -76,6 +76,7 @@ REJECT_COLUMNS: Final[dict[str, str]] = {
     "offset": "UInt64",
     "reason": _TEXT,
     "detail": "String",
+    "source": _TEXT,
     "stamp": _TIME,
     "size": "UInt32",
     "hash": "String",
@@ -137,7 +138,10 @@ class LogPartition(Struct, frozen=True):
 
 
 class RejectRow(Struct, frozen=True, gc=False, kw_only=True):
-    """One record that could not be used. `records` is more than one only for an interaction whose row was refused."""
+    """One record that could not be used. `records` is more than one only for an interaction whose row was refused.
+
+    `source` is the event's, empty where nobody can tell.
+    """
 
     topic_id: str
     topic: str
@@ -146,6 +150,7 @@ class RejectRow(Struct, frozen=True, gc=False, kw_only=True):
     reason: RejectReason
     detail: str
     stamp: int
+    source: str = ""
     size: int = 0
     hash: str = ""
     records: int = 1

@@ -48,6 +48,13 @@ class App(faust.App):
     BootStrategy = OnlyServices
 
 
+class Process(faust.Worker):
+    """Runs the app until a signal."""
+
+    async def _sentinel_task(self) -> None:
+        """The library sleeps for a second here, after everything has stopped."""
+
+
 class Part(Service):
     """A part of the process. `failure` is what ended it, None after a normal end."""
 
@@ -66,9 +73,10 @@ class Part(Service):
 class SideService(Part):
     """Conditions, feedback and outcomes on their way into their tables; `drained` is set when all is worked off."""
 
-    def __init__(self, settings: Settings, *, drain: bool, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, settings: Settings, metrics: Metrics, *, drain: bool, **options: Any) -> None:  # noqa: ANN401
         super().__init__(settings, **options)
         self.drained = asyncio.Event()
+        self._metrics = metrics
         self.broker_answers = True
         self._drain = drain
         self._tables: SideTables | None = None
@@ -77,7 +85,7 @@ class SideService(Part):
     async def _work(self) -> None:
         """Connect and work; the process ends when that fails."""
         try:
-            tables = self._tables = SideTables(self._settings, self._watchdog.progress)
+            tables = self._tables = SideTables(self._settings, self._watchdog.progress, self._metrics)
             await tables.start()
             self._watchdog.start(lambda: self.broker_answers and tables.has_work)
             await tables.run(lambda: bool(self.should_stop), drain=self._drain)
@@ -104,6 +112,7 @@ class LogService(Part):
         self,
         settings: Settings,
         catalog: Catalog,
+        metrics: Metrics,
         *,
         beside: SideService,
         drain: bool,
@@ -117,7 +126,7 @@ class LogService(Part):
         self._drain = drain
         self._drained = False
         self._worker: Worker | None = None
-        self._metrics = Metrics(catalog)
+        self._metrics = metrics
         self._health = Health(settings.stall_timeout_seconds, self._watchdog.still_seconds)
         self._server = worker_pages(self._metrics, self._health)
 
@@ -183,13 +192,15 @@ def run(settings: Settings, catalog: Catalog, *, drain: bool) -> LogService:
             topic_allow_declare=False,
             worker_redirect_stdouts=False,
         )
-        beside = SideService(settings, drain=drain, loop=app.loop, beacon=app.beacon)
-        service = LogService(settings, catalog, beside=beside, drain=drain, loop=app.loop, beacon=app.beacon)
+        metrics = Metrics(catalog, placeholders=settings.placeholder_customers)
+        options: dict[str, Any] = {"drain": drain, "loop": app.loop, "beacon": app.beacon}
+        beside = SideService(settings, metrics, **options)
+        service = LogService(settings, catalog, metrics, beside=beside, **options)
         for part in (beside, service):
             app.service(part)  # type: ignore[arg-type]  # an instance serves as well, says its base class
         app.finalize()
         # Not app.main(): its default --with-web would start a server on all interfaces.
-        process = faust.Worker(app, quiet=True, override_logging=False, stdout=sys.stderr)
+        process = Process(app, quiet=True, override_logging=False, stdout=sys.stderr)
         process.spinner = None
         try:
             process.execute_from_commandline()

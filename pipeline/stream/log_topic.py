@@ -14,6 +14,7 @@ from pipeline.core.catalog import Catalog
 from pipeline.errors import KafkaUnavailableError, TopicError
 from pipeline.settings import Settings
 from pipeline.stream.place import Log
+from pipeline.topics import anybody_listens
 
 STAMPS: Final = "message.timestamp.type"
 RETENTION: Final = "retention.ms"
@@ -56,6 +57,8 @@ async def refuse_changed_log(settings: Settings, catalog: Catalog, log: Log) -> 
 
 
 def _describe(brokers: str, topics: list[str]) -> list[tuple[Log, dict[str, str]]]:
+    if not anybody_listens(brokers):
+        raise KafkaUnavailableError(f"no Kafka broker answers at {brokers}")
     try:
         admin = KafkaAdminClient(bootstrap_servers=brokers.split(","), bootstrap_timeout_ms=CONNECT_MS)
     except ClientError as error:

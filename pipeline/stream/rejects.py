@@ -2,13 +2,26 @@
 
 from typing import Final
 
+import msgspec
+from msgspec import Struct
+
+from pipeline.core import envelope
 from pipeline.core.record import Rejection
 from pipeline.sink.rows import LogPartition, RejectRow, payload_hash
-from pipeline.stream.decode import NAMES_MADE_PRINTABLE, Record
+from pipeline.stream.decode import NAMES_MADE_PRINTABLE, STRUCTURED_JSON, Record
+from pipeline.stream.identify import is_text
 from pipeline.stream.reject_sender import Message
 
 ROOM_BYTES: Final = 64 * 1024  # what the topic of rejects allows beyond the inputs' limit, for the headers below
 HEAD_BYTES: Final = 1024
+MAX_READ_BYTES: Final = 1 << 20  # what a longer value says of its source is not worth the reading
+
+
+class _Sender(Struct):
+    source: str = ""
+
+
+_SENDER: Final = msgspec.json.Decoder(_Sender)
 
 
 def reject_row(where: LogPartition, rejection: Rejection, record: Record) -> RejectRow:
@@ -21,10 +34,32 @@ def reject_row(where: LogPartition, rejection: Rejection, record: Record) -> Rej
         offset=rejection.offset,
         reason=rejection.reason,
         detail=rejection.detail,
+        source=source_of(record),
         stamp=record.timestamp,
         size=len(value or b""),
         hash=payload_hash(value),
     )
+
+
+def source_of(record: Record) -> str:
+    """The CloudEvents `source` in either mode: printable text of at most `MAX_ATTRIBUTE_BYTES`, else empty."""
+    headers = dict(record.headers)
+    source = headers.get(envelope.SOURCE_HEADER) or b""
+    if (headers.get(envelope.CONTENT_TYPE_HEADER) or b"").partition(b";")[0].strip().lower() == STRUCTURED_JSON:
+        source = _source_in(record.value or b"")
+    if len(source) > envelope.MAX_ATTRIBUTE_BYTES or not is_text(source):
+        return ""
+    text = source.decode()
+    return text if text.isprintable() else ""
+
+
+def _source_in(value: bytes) -> bytes:
+    if len(value) > MAX_READ_BYTES:
+        return b""
+    try:
+        return _SENDER.decode(value).source.encode()
+    except (ValueError, RecursionError):  # no JSON, too deep, no object, or a source that is no text
+        return b""
 
 
 def reject_message(row: RejectRow, record: Record | None) -> Message:

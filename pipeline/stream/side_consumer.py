@@ -85,6 +85,21 @@ class SideConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             return False
         return self._joined and all(read)
 
+    async def behind(self, *, ask: bool) -> dict[str, int]:
+        """By topic, offsets between the next ones to read and the ends of our partitions, where they are known.
+
+        Ends as of the latest fetch, or with `ask` as the broker says now. Raises as the client does.
+        """
+        assigned = self._consumer.assignment()
+        ends = {one: self._consumer.last_stable_offset(one) for one in assigned}
+        if ask and assigned:
+            ends |= await self._consumer.end_offsets(list(assigned))
+        found = dict.fromkeys(self._topics, 0)
+        for partition, end in ends.items():
+            if end is not None and end >= 0:  # fetched, so that its position is known
+                found[partition.topic] += max(end - await self._consumer.position(partition), 0)
+        return found
+
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Client callback."""
         del revoked

@@ -9,16 +9,19 @@ partitions move or a process dies: the keys and versions of the tables make that
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec import Struct, field
 
-from pipeline.core.record import Reject, Rejection
+from pipeline.core.events import RejectReason
+from pipeline.core.record import DecodedSide, Reject, Rejection
 from pipeline.core.side_events import SIDE_EVENTS
 from pipeline.settings import Settings
+from pipeline.sink.block import Block, Written
 from pipeline.sink.rows import LogPartition
-from pipeline.sink.side_rows import SideBlock, SideRow
+from pipeline.sink.side_rows import TARGETS, SideBlock, SideRow
 from pipeline.stream.decode import Record
 from pipeline.stream.decode_side import decode_side
 from pipeline.stream.log_topic import describe_topics
@@ -26,11 +29,18 @@ from pipeline.stream.reject_sender import RejectSender
 from pipeline.stream.rejects import ROOM_BYTES, reject_row
 from pipeline.stream.side_consumer import Partition, SideConsumer
 from pipeline.stream.writer import Inserter
+from pipeline.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
 GROUP_SUFFIX: Final = "-side"
 POLL_SECONDS: Final = 0.2
+LOOK_SECONDS: Final = 1.0
+ASK_SECONDS: Final = 5.0  # how long the broker may take to say where the topics end
+REMEMBERED: Final = 10_000  # identities of a topic's last records
+
+
+Place = tuple[int, int]  # partition and offset
 
 
 class SideCut(Struct):
@@ -41,25 +51,51 @@ class SideCut(Struct):
     positions: dict[Partition, int] = field(default_factory=dict)
 
 
+class LastSeen:
+    """Tells which records of a topic repeat one of the last; only to be counted, the tables know all."""
+
+    def __init__(self) -> None:
+        self._places: dict[int, Place] = {}
+
+    def repeats(self, decoded: DecodedSide, place: Place) -> bool:
+        """Whether its source and id came at another place; one that is read again is no repetition."""
+        first = self._places.setdefault(hash((decoded.source, decoded.event_id)), place)
+        if len(self._places) > REMEMBERED:
+            del self._places[next(iter(self._places))]
+        return first != place
+
+
+class SideInserter(Inserter):
+    """Makes blocks of these topics durable."""
+
+    def _insert(self, block: Block) -> Written | None:
+        written = super()._insert(block)
+        for row in written.refused if written is not None else ():
+            self._metrics.side.row_refused(row.topic.rpartition(".")[2])
+        return written
+
+
 class SideTables:
     """Works on the topics beside the log until told to stop.
 
     `progress` is called when a block was inserted or a retryable error answered.
     """
 
-    def __init__(self, settings: Settings, progress: Callable[[], None]) -> None:
-        self.stored = 0
-        self.rejected = 0
+    def __init__(self, settings: Settings, progress: Callable[[], None], metrics: Metrics) -> None:
         self._settings = settings
+        self._metrics = metrics.side
         self._kinds = {f"{settings.topic_prefix}.{kind}": kind for kind in SIDE_EVENTS}
         self._topic_ids: dict[str, str] = {}
         self._max_ahead_ms = int(settings.max_ahead_seconds * 1000)
         self._consumer = SideConsumer(settings, settings.group + GROUP_SUFFIX, list(self._kinds))
         room = settings.max_record_bytes + ROOM_BYTES
         self._sender = RejectSender(settings, f"{settings.topic_prefix}.rejected", room)
-        self._inserter = Inserter(settings, self._sender, progress)
+        self._inserter = SideInserter(settings, self._sender, progress, metrics)
+        self._last_seen = {kind: LastSeen() for kind in SIDE_EVENTS}
         self._cut = SideCut()
         self._in_flight: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._held_back = False
         self._last_cut = time.monotonic()
         self._busy = asyncio.Lock()  # held while records are taken or a block is cut
         self._started = self._given_up = False
@@ -68,18 +104,21 @@ class SideTables:
         """Connect to everything, then join the group. Raises when a topic or a table is missing."""
         topics = await describe_topics(self._settings, self._kinds)
         self._topic_ids = {topic.topic: topic.topic_id for topic in topics}
-        await self._inserter.check_tables(*SIDE_EVENTS)
+        await self._inserter.check_tables(TARGETS.values())
         await self._sender.start()
         self._started = True
         await self._consumer.start()
+        self._looking = asyncio.create_task(self._go_on_looking())
 
     async def stop(self, *, finish: bool) -> None:
         """Leave the group; first, with `finish`, write what is in hand, trying once. Anything else is read again."""
         self._inserter.give_up()
+        if self._looking is not None:
+            self._looking.cancel()
         if self._started:
             await self._finish(write=finish)
-            await self._consumer.stop()
-            await self._sender.stop()
+        await self._consumer.stop()
+        await self._sender.stop()
         self._inserter.close()
 
     @property
@@ -104,25 +143,31 @@ class SideTables:
     def _take(self, topic: str, partition: int, records: Sequence[Record]) -> None:
         kind, cut = self._kinds[topic], self._cut
         where = LogPartition(topic, self._topic_ids[topic], partition)
+        seen, duplicates, rejected = self._last_seen[kind], 0, Counter[RejectReason]()
         for record in records:
             decoded = decode_side(record, kind, self._settings.max_record_bytes, self._max_ahead_ms)
             if isinstance(decoded, Reject):
                 rejection = Rejection(record.offset, decoded.reason, decoded.detail, record)
                 cut.block.reject(reject_row(where, rejection, record))
                 cut.rejected.append(record)
+                rejected[decoded.reason] += 1
             else:
+                duplicates += seen.repeats(decoded, (partition, record.offset))
                 cut.block.take(kind, SideRow(where, record.offset, record.timestamp, decoded))
         cut.positions[topic, partition] = records[-1].offset + 1
+        self._metrics.records_read(kind, len(records), duplicates, rejected)
 
     async def _write_what_is_due(self) -> None:
         """Cut a block about once a second, one in flight at a time; hold the topics back while it takes longer."""
         if self._in_flight is not None and self._in_flight.done():
             await self._landed()  # also while nothing new comes: what has landed is no work any more
             self._consumer.let_go()
+            self._held_back = False
         if not self._cut.positions or time.monotonic() - self._last_cut < self._settings.flush_interval_seconds:
             return
         if self._in_flight is not None:
             self._consumer.hold_back()
+            self._held_back = True
             return
         self._send_off()
 
@@ -146,13 +191,22 @@ class SideTables:
             self._in_flight = None
 
     async def _write(self, cut: SideCut) -> None:
-        rejected = len(cut.rejected)
         if not await self._inserter.make_durable(cut.block, cut.rejected):
             self._given_up = True
             return
         await self._consumer.commit(cut.positions)
-        self.rejected += rejected
-        self.stored += len(cut.block) - rejected
+
+    async def _go_on_looking(self) -> None:
+        """Tell once a second how far behind the topics are; whatever fails here costs a look."""
+        while True:
+            try:
+                # What is held back is not fetched, so the client does not hear how it grows.
+                async with asyncio.timeout(ASK_SECONDS):
+                    behind = await self._consumer.behind(ask=self._held_back)
+                self._metrics.lag_seen({self._kinds[topic]: records for topic, records in behind.items()})
+            except Exception as error:  # noqa: BLE001  # the path itself says what is wrong with the client
+                log.debug("metrics miss a look beside the log: %r", error)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _finish(self, *, write: bool) -> None:
         """Wait for what is in flight and, with `write`, write what is in hand, no longer than a shutdown may take."""

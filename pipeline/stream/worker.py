@@ -113,6 +113,7 @@ class Worker:
         self.partitions.cancel_rebuild()
         if self._started:
             await self._consumer.stop()
+            self.partitions.cancel_rebuild()  # the client ends a rebalance before it leaves: that began another one
             await self._sender.stop()
             await self._feed.stop()
         self._writer.close()

@@ -16,7 +16,7 @@ from typing import TypeVar
 from pipeline.core.models import Model
 from pipeline.errors import ServiceError
 from pipeline.settings import Settings
-from pipeline.sink.block import Block, Patience, Written
+from pipeline.sink.block import REJECT_TARGET, SCORE_TARGET, Block, Patience, Target, Written
 from pipeline.sink.clickhouse import ClickHouse, connect
 from pipeline.sink.clocks import write_clocks
 from pipeline.sink.migrations import write_elements
@@ -41,9 +41,12 @@ class GivenUpError(Exception):
 class Inserter:
     """Makes one block at a time durable. `progress` hears when one was inserted or a retryable error answered."""
 
-    def __init__(self, settings: Settings, sender: RejectSender, progress: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: Settings, sender: RejectSender, progress: Callable[[], None], metrics: Metrics
+    ) -> None:
         self._sender = sender
         self._progress = progress
+        self._metrics = metrics
         self._clickhouse: ClickHouse = connect(settings)
         self._pseudonyms = Pseudonyms(settings.pseudonym_key_bytes(), settings.placeholder_customers)
         self._max_rows = settings.max_block_rows
@@ -67,10 +70,11 @@ class Inserter:
             return False
         return True
 
-    async def check_tables(self, *tables: str) -> None:
-        """Raise at once if ClickHouse or one of these tables is missing."""
-        for table in tables:
-            await self._run(self._clickhouse.query, f"SELECT * FROM {table} LIMIT 0")  # noqa: S608  # our own names
+    async def check_tables(self, targets: Iterable[Target]) -> None:
+        """Raise at once if ClickHouse, or a table or column that is written, is missing."""
+        for target in (REJECT_TARGET, *targets):
+            columns = ", ".join(target.types)
+            await self._run(self._clickhouse.query, f"SELECT {columns} FROM {target.table} LIMIT 0")  # noqa: S608  # our own names
 
     def give_up(self) -> None:
         """Stop trying to insert: what is in flight will be read again."""
@@ -105,10 +109,17 @@ class Inserter:
 
     def _insert(self, block: Block) -> Written | None:
         patience = Patience(self._stop, self._retried)
-        return block.write(self._clickhouse, self._pseudonyms, patience, max_rows=self._max_rows)
+        return block.write(
+            self._clickhouse,
+            self._pseudonyms,
+            patience,
+            max_rows=self._max_rows,
+            inserted=self._metrics.rows_inserted,
+        )
 
     def _retried(self, answer: Answer) -> None:
         self._progress()
+        self._metrics.insert_retried(answer.label)
         log.warning("%s; the same again", answer.message)
 
     async def _send_rejects(self, block: Block, rejected: Sequence[Record], written: Written) -> None:
@@ -130,10 +141,9 @@ class Writer(Inserter):
         progress: Callable[[], None],
         metrics: Metrics,
     ) -> None:
-        super().__init__(settings, sender, progress)
+        super().__init__(settings, sender, progress, metrics)
         self.refusal = ""  # why ClickHouse did not take the block in hand, so far
         self._consumer = consumer
-        self._metrics = metrics
 
     async def write(self, cut: Cut) -> bool:
         """Make a cut durable and commit it; False when given up or when somebody else owns the partitions by now.
@@ -146,6 +156,8 @@ class Writer(Inserter):
             self.refusal = ""
             self._metrics.interactions_ended(cut.ended)
             self._metrics.all_durable()
+        elif durable:
+            self._metrics.commit_refused()
         return committed
 
     def _insert(self, block: Block) -> Written | None:
@@ -154,13 +166,12 @@ class Writer(Inserter):
         if written is not None:
             self.refusal = ""
             refused = sum(row.records for row in written.refused)
-            self._metrics.block_inserted(time.monotonic() - started, written.rows, written.rejects, refused)
+            self._metrics.block_inserted(time.monotonic() - started, refused)
         return written
 
     def _retried(self, answer: Answer) -> None:
         super()._retried(answer)
         self.refusal = answer.label
-        self._metrics.insert_retried(answer.label)
 
     def _write_clocks(self, cut: Cut) -> bool:
         return write_clocks(self._clickhouse, cut.clocks, Patience(self._stop, self._retried))
@@ -174,5 +185,5 @@ class Writer(Inserter):
 
     async def check(self, models: Iterable[Model]) -> None:
         """Raise at once if ClickHouse or its tables are missing; put the owners of elements into their table."""
-        await self._run(self._clickhouse.earlier_lives, [""])
+        await self.check_tables([SCORE_TARGET])
         await self._run(write_elements, self._clickhouse, models)

@@ -98,6 +98,12 @@ OLDEST_OPEN: Final = Metric(
     ("touch_point",),
     "Event time since the opening of the open interaction that came first; 0 without any.",
 )
+LARGEST_CUSTOMER: Final = Metric(
+    "touchpoint_largest_customer_share_ratio",
+    Kind.GAUGE,
+    (),
+    "Share of the last ended interactions that bear the most frequent customer id; above 0.01 it is hardly a person.",
+)
 JOIN_MISSES: Final = Metric(
     "touchpoint_join_misses_total",
     Kind.COUNTER,
@@ -127,6 +133,13 @@ COMMIT_AGE: Final = Metric(
     Kind.GAUGE,
     (),
     "Time since the last commit, or since all that was read was committed; about 0 while there is nothing to commit.",
+)
+
+COMMITS_REFUSED: Final = Metric(
+    "touchpoint_commits_refused_total",
+    Kind.COUNTER,
+    (),
+    "Commits that came too late: others own the partitions by now and read again what was just written.",
 )
 
 # Partitions of this worker.
@@ -168,6 +181,39 @@ DATA_GAP: Final = Metric(
     "Offsets that retention removed before they were read: data is lost.",
 )
 
+# The topics beside the log; what is written of them stands under INSERTED_ROWS, by table.
+SIDE_CONSUMED: Final = Metric(
+    "touchpoint_side_records_consumed_total",
+    Kind.COUNTER,
+    ("topic",),
+    "Records read from a topic beside the log; those read again after a restart are counted again.",
+)
+SIDE_DUPLICATE: Final = Metric(
+    "touchpoint_side_records_duplicate_total",
+    Kind.COUNTER,
+    ("topic",),
+    "Of them those whose source and id had come shortly before; they are written, and tables and views count one.",
+)
+SIDE_REJECTED: Final = Metric(
+    "touchpoint_side_records_rejected_total",
+    Kind.COUNTER,
+    ("topic", "reason"),
+    "Of them those that could not be used.",
+)
+SIDE_LAG: Final = Metric(
+    "touchpoint_side_lag_records",
+    Kind.GAUGE,
+    ("topic",),
+    "Offsets between the next ones to read and the ends of this worker's partitions of a topic beside the log.",
+)
+SIDE_INSERT_SECONDS: Final = Metric(
+    "touchpoint_side_insert_duration_seconds",
+    Kind.HISTOGRAM,
+    ("topic",),
+    "Time to insert what one block holds of a topic beside the log, retries included.",
+    INSERT_BUCKETS,
+)
+
 # What is what: constant 1, for joins in queries.
 BUILD_INFO: Final = Metric("touchpoint_build_info", Kind.GAUGE, ("version", "python"), "1; what runs.")
 ELEMENT_OWNER: Final = Metric(
@@ -190,11 +236,13 @@ METRICS: Final = (
     POINTS_LOST,
     INTERACTIONS_OPEN,
     OLDEST_OPEN,
+    LARGEST_CUSTOMER,
     JOIN_MISSES,
     INSERT_SECONDS,
     INSERTED_ROWS,
     INSERT_RETRIES,
     COMMIT_AGE,
+    COMMITS_REFUSED,
     PARTITIONS,
     LAG_RECORDS,
     LAG_SECONDS,
@@ -202,6 +250,11 @@ METRICS: Final = (
     REPLAY_RECORDS,
     REBUILD_SECONDS,
     DATA_GAP,
+    SIDE_CONSUMED,
+    SIDE_DUPLICATE,
+    SIDE_REJECTED,
+    SIDE_LAG,
+    SIDE_INSERT_SECONDS,
     BUILD_INFO,
     ELEMENT_OWNER,
 )

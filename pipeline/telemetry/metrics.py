@@ -9,8 +9,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import product
 from typing import Final
 
@@ -27,26 +26,24 @@ from pipeline.core.events import Outcome, RejectReason
 from pipeline.core.scored import ScoredInteraction
 from pipeline.core.tally import Tally
 from pipeline.telemetry import definitions as the
+from pipeline.telemetry.customers import LargestShare
 from pipeline.telemetry.definitions import Kind, Metric
+from pipeline.telemetry.known import (
+    MISS_CAUSES,
+    OTHER,
+    RETRY_REASONS,
+    SIDE_TOPICS,
+    TABLES,
+    UNREACHABLE,
+    our_version,
+    owner_of_each_line,
+)
 from pipeline.telemetry.series import Histogram, Labels, Series
+from pipeline.telemetry.side import SideMetrics
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 MAX_TOUCH_POINTS: Final = 200  # patterns in the catalog fit endless names: all further ones are counted together
-OTHER: Final = "other"
-UNREACHABLE: Final = "unreachable"
-RETRY_REASONS: Final = (
-    UNREACHABLE,
-    "too_many_parts",
-    "too_many_simultaneous_queries",
-    "memory_limit_exceeded",
-    "timeout_exceeded",
-    "not_enough_space",
-    OTHER,
-)
 ERROR_NAME: Final = re.compile(r"\((\w+)\)$")
-MISS_CAUSES: Final = ("never", "stale")
-SCORES: Final = "interaction_scores"
-REJECTS: Final = "rejected_events"
 
 
 class PartitionView(Struct, frozen=True):
@@ -77,12 +74,16 @@ class _Place(Struct):
 
 
 class Metrics(Collector):
-    """What one worker has to tell. Each instance has a registry of its own."""
+    """What one worker has to tell. Each instance has a registry of its own. `placeholders`: ids of no customer."""
 
-    def __init__(self, catalog: Catalog, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, catalog: Catalog, *, placeholders: Collection[str] = (), now: Callable[[], float] = time.time
+    ) -> None:
         self._now = now
         self._lock = threading.Lock()
         self._series = Series()
+        self.side = SideMetrics(self._series, self._lock)
+        self._largest = LargestShare(placeholders)
         self._places: dict[str, _Place] = {}
         self._durable_at = time.monotonic()
         self._stamps: dict[Labels, int] = {}  # of partitions with more to read
@@ -116,6 +117,7 @@ class Metrics(Collector):
             for row in rows:
                 if row.attributes.synthetic:
                     continue
+                self._largest.add(row.attributes.customer)
                 touch_point, score = row.touch_point, row.score
                 ended[touch_point.channel.name, row.passage.outcome or OTHER] += 1
                 place = self._admit(touch_point)
@@ -146,12 +148,17 @@ class Metrics(Collector):
 
     # ---- facts: the way into ClickHouse ----
 
-    def block_inserted(self, seconds: float, rows: int, rejects: int, refused_records: int) -> None:
-        """A block is durable; `refused_records` belong to rows that ClickHouse would not take."""
+    def rows_inserted(self, table: str, rows: int, seconds: float) -> None:
+        """A table has taken its rows of a block."""
+        with self._lock:
+            self._series.count(the.INSERTED_ROWS, (table,), rows)
+            if table in SIDE_TOPICS:
+                self._series.observe(the.SIDE_INSERT_SECONDS, seconds, (table,))
+
+    def block_inserted(self, seconds: float, refused_records: int) -> None:
+        """A block of the log is durable; `refused_records` belong to rows that ClickHouse would not take."""
         with self._lock:
             self._series.observe(the.INSERT_SECONDS, seconds)
-            self._series.count(the.INSERTED_ROWS, (SCORES,), rows)
-            self._series.count(the.INSERTED_ROWS, (REJECTS,), rejects)
             self._series.count(the.RECORDS_REJECTED, (RejectReason.ROW_REFUSED.value,), refused_records)
 
     def insert_retried(self, label: str) -> None:
@@ -164,6 +171,11 @@ class Metrics(Collector):
     def all_durable(self) -> None:
         """A commit succeeded, or there is nothing to commit."""
         self._durable_at = time.monotonic()
+
+    def commit_refused(self) -> None:
+        """The group has moved on: what was just written is read again by others."""
+        with self._lock:
+            self._series.count(the.COMMITS_REFUSED, ())
 
     # ---- facts: partitions ----
 
@@ -213,6 +225,7 @@ class Metrics(Collector):
                 for model, lost in place.lost.items()
                 for element, points in lost.items()
             }
+            values[the.LARGEST_CUSTOMER.name][()] = self._largest.share()
             stamps, durable_at = self._stamps, self._durable_at
         values[the.COMMIT_AGE.name][()] = time.monotonic() - durable_at
         now = self._now()
@@ -264,8 +277,13 @@ class Metrics(Collector):
             (the.INTERACTIONS_ENDED, [{entry.channel.name for entry in catalog.channels}, Outcome]),
             (the.JOIN_MISSES, [SIGNAL_OF, MISS_CAUSES]),
             (the.INSERT_RETRIES, [RETRY_REASONS]),
-            (the.INSERTED_ROWS, [(SCORES, REJECTS)]),
+            (the.INSERTED_ROWS, [TABLES]),
             (the.PARTITIONS, [("live", "rebuilding")]),
+            (the.SIDE_CONSUMED, [SIDE_TOPICS]),
+            (the.SIDE_DUPLICATE, [SIDE_TOPICS]),
+            (the.SIDE_INSERT_SECONDS, [SIDE_TOPICS]),
+            (the.SIDE_LAG, [SIDE_TOPICS]),
+            (the.SIDE_REJECTED, [SIDE_TOPICS, RejectReason]),
         ]
         for metric, choices in known:
             for labels in product(*choices):
@@ -278,21 +296,3 @@ class Metrics(Collector):
             touch_point = None if ANY in entry.pattern.split("/") else catalog.resolve(entry.pattern, clock)
             if touch_point is not None:
                 self._admit(touch_point)
-
-
-def owner_of_each_line(catalog: Catalog, clock: int) -> dict[tuple[str, str], str]:
-    """One owner for each model and ledger line: that of the newest version valid at the clock that has the line."""
-    owners: dict[tuple[str, str], str] = {}
-    # Newest first, those that are not valid yet at last.
-    for model in sorted(catalog.models, key=lambda model: model.valid_from is not None and model.valid_from > clock):
-        for line, owner in model.owners.items():
-            owners.setdefault((model.name, line), owner)
-    return owners
-
-
-def our_version() -> str:
-    """The version of this distribution, as installed."""
-    try:
-        return version("touchpoint-telemetry")
-    except PackageNotFoundError:
-        return "unknown"

@@ -66,6 +66,6 @@ class Series:
         """Exchange all series of a gauge."""
         self.values[metric.name] = dict(values)
 
-    def observe(self, metric: Metric, value: float) -> None:
-        """Count a value in a histogram without labels."""
-        self.histograms[metric.name][()].add(value)
+    def observe(self, metric: Metric, value: float, labels: Labels = ()) -> None:
+        """Count a value in a histogram that is shown already."""
+        self.histograms[metric.name][labels].add(value)

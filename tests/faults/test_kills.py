@@ -76,7 +76,7 @@ def test_five_kills_during_a_paced_import_change_nothing(
     stack: RunningStack, recorded: Recorded, tmp_path: Path
 ) -> None:
     corner = make_corner(stack, **NIMBLE)
-    speed = ("--speed", recorded.speed(seconds=25))
+    speed = ("--speed", recorded.speed(seconds=18))
     with (
         started(corner, tmp_path, "import", str(recorded.file), "--mapping", str(MAPPING), *speed) as importing,
         LogWatch(corner) as watch,
@@ -97,7 +97,7 @@ def test_workers_that_join_leave_and_are_killed_change_nothing(
     stack: RunningStack, recorded: Recorded, tmp_path: Path
 ) -> None:
     corner = make_corner(stack, PARTITIONS="4", **NIMBLE)
-    speed = ("--speed", recorded.speed(seconds=20))
+    speed = ("--speed", recorded.speed(seconds=15))
     with (
         LogWatch(corner) as watch,
         started(corner, tmp_path, "import", str(recorded.file), "--mapping", str(MAPPING), *speed) as importing,
@@ -128,7 +128,7 @@ def test_kills_during_a_day_with_operations_and_conditions_change_nothing(stack:
     corner = make_corner(stack, PARTITIONS="4", **NIMBLE)
     day = ("simulate", "--scenario", "busy_day", "--load", "0.5", "--json")
     events = json.loads(succeed(corner, *day, "--dry-run"))["records"]["events"]
-    with started(corner, tmp_path, *day, "--speed", "1200x") as sending, LogWatch(corner) as watch:
+    with started(corner, tmp_path, *day, "--speed", "1800x") as sending, LogWatch(corner) as watch:
         calls = Calls(sending, watch, events)
         for share in (0.2, 0.5, 0.8):
             with started(corner, tmp_path, "worker") as worker:

@@ -66,10 +66,14 @@ def test_missing_table_ends_the_worker_with_one_line_and_rejects_nothing(stack: 
     assert_as_undisturbed(corner)
 
 
-def test_worker_that_finds_no_table_says_so_before_it_reads(stack: RunningStack) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    ["DROP TABLE interaction_scores", "DROP TABLE rejected_events", "ALTER TABLE rejected_events DROP COLUMN source"],
+)
+def test_worker_that_misses_a_table_or_a_column_says_so_before_it_reads(stack: RunningStack, damage: str) -> None:
     corner = make_corner(stack, **SETTINGS)
     client = stack.client(corner.database)
-    client.execute("DROP TABLE interaction_scores")
+    client.execute(damage)
     client.disconnect()
 
     done = run(corner, "worker", "--drain")

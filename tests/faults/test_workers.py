@@ -1,11 +1,13 @@
 """Workers that are stopped, frozen and killed at the worst moments, while unruly traffic comes in."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from kafka import KafkaAdminClient
 
 from tests.at_work import (
     Corner,
@@ -13,11 +15,13 @@ from tests.at_work import (
     Process,
     make_corner,
     started,
+    succeed,
     wait_until,
 )
 from tests.faults.judge import SETTINGS, assert_as_calm, assert_as_undisturbed
 from tests.faults.services import frozen, process_id
 from tests.integration.conftest import RunningStack
+from tests.integration.test_metrics import Pages
 from tests.traffic import Message, orderly, send, sending, unruly
 
 pytestmark = pytest.mark.timeout(180)
@@ -51,26 +55,26 @@ def test_sigterm_in_the_middle_finishes_what_is_in_hand(stack: RunningStack, tmp
 
 
 def test_worker_frozen_beyond_its_session_changes_nothing_when_it_goes_on(stack: RunningStack, tmp_path: Path) -> None:
-    corner = make_corner(stack, **SETTINGS)
+    corner = make_corner(stack, METRICS_PORT="0", **SETTINGS)
     messages = unruly(2, 1500, hours=30)
-    with (
-        LogWatch(corner) as watch,
-        started(corner, tmp_path, "worker") as zombie,
-        sending(corner, messages, 12),
-    ):
-        wait_until_at_work(watch, zombie, len(messages) // 5)
-        wait_until(lambda: watch.beyond() > 10, zombie.said)
-        with frozen(zombie.popen.pid), started(corner, tmp_path, "worker") as successor:
-            before = sum(watch.committed().values())
-            wait_until(lambda: sum(watch.committed().values()) > before + len(messages) // 5, successor.said)
-            zombie.popen.send_signal(signal.SIGCONT)
-            before = sum(watch.committed().values())
-            wait_until(lambda: sum(watch.committed().values()) > before + len(messages) // 5, successor.said)
-            assert zombie.popen.poll() is None, zombie.said()
-            successor.signal(signal.SIGTERM)
-            assert successor.end() == 0, successor.said()
-        zombie.signal(signal.SIGTERM)
-        assert zombie.end() == 0, zombie.said()
+    half = len(messages) // 2
+    with LogWatch(corner) as watch, started(corner, tmp_path, "worker") as zombie, ExitStack() as asleep:
+        pages = Pages(zombie)
+        with sending(corner, messages[:half], 6):
+            wait_until_at_work(watch, zombie, half // 5)
+            with frozen(process_id(stack, "clickhouse")):  # so that it falls asleep with work in hand
+                wait_until(lambda: watch.beyond() > half // 10, zombie.said)
+                asleep.enter_context(frozen(zombie.popen.pid))
+        with started(corner, tmp_path, "worker") as successor:
+            wait_until(lambda: sum(watch.committed().values()) == half, successor.said)
+            asleep.close()
+            send(corner, messages[half:], 3)
+            wait_until(lambda: pages.metrics()["touchpoint_commits_refused_total"] > 0, zombie.said)
+            wait_until(lambda: pages.get("/ready")[0] == 200, zombie.said)
+            wait_until(lambda: watch.beyond() == 0, successor.said)
+            for worker in (successor, zombie):
+                worker.signal(signal.SIGTERM)
+                assert worker.end() == 0, worker.said()
     assert_as_undisturbed(corner)
 
 
@@ -102,6 +106,34 @@ def test_nothing_is_committed_before_it_is_durable_and_rows_without_a_commit_do_
             wait_until(lambda: rows(corner) > before, worker.said)
             worker.kill()
         assert sum(watch.committed().values()) == half, "rows were to be durable without their commit"
+    _, rejected = assert_as_calm(corner)
+    assert rejected["malformed"] == len(messages) // 10
+
+
+def first_rejects(corner: Corner) -> dict[int, int]:
+    """The smallest offset in the table of rejects, by partition."""
+    client = corner.stack.client(corner.database)
+    try:
+        return dict(client.execute("SELECT partition, min(offset) FROM rejected_events GROUP BY partition"))
+    finally:
+        client.disconnect()
+
+
+def test_nothing_is_committed_before_its_rejects_are_kept(stack: RunningStack, tmp_path: Path) -> None:
+    corner = make_corner(stack, **SETTINGS)
+    messages = list(orderly_with_rejects(90))
+    with LogWatch(corner) as watch, started(corner, tmp_path, "worker") as worker:
+        wait_until(lambda: worker.said().count("live at offset") == 4, worker.said)
+        admin = KafkaAdminClient(bootstrap_servers=stack.kafka)
+        admin.delete_topics([f"{corner.prefix}.rejected"])
+        admin.close()
+        send(corner, messages)
+        wait_until(lambda: bool(first_rejects(corner)), worker.said)
+        time.sleep(1)  # a commit that does not wait for them is there by now
+        committed = watch.committed()
+        worker.kill()
+    assert all(committed[partition] <= first for partition, first in first_rejects(corner).items())
+    succeed(corner, "topics", "apply")
     _, rejected = assert_as_calm(corner)
     assert rejected["malformed"] == len(messages) // 10
 

@@ -12,7 +12,7 @@ from kafka.structs import OffsetAndMetadata
 
 from tests.at_work import Corner, drain, make_corner, run, sibling, started, wait_until
 from tests.integration.conftest import RunningStack
-from tests.integration.nasty_log import Log, send_forgotten, send_held
+from tests.integration.nasty_log import SOURCE, Log, send_forgotten, send_held
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(120, func_only=True)]
 
@@ -55,9 +55,11 @@ def test_a_nasty_log_balances_and_its_totals_are_kept(corner: Corner) -> None:
     assert (code, found["balanced"], one["difference"], one["findings"]) == (0, True, 0, [])
     client = corner.stack.client(corner.database)
     rejects = client.execute("SELECT reason, count() FROM rejects GROUP BY reason")
+    of_nobody = client.execute("SELECT source, count() FROM rejects WHERE reason = 'orphan' GROUP BY source")
     kept = client.execute("SELECT up_to_offset, records, events + duplicates, held, rejected FROM audited FINAL")
     client.disconnect()
     assert {reason for reason, _ in rejects} == {"conflict", "late", "malformed", "orphan"}
+    assert of_nobody == [(SOURCE, 1)]
     assert one["in_rejects"] == sum(count for _, count in rejects)
     assert kept == [tuple(one[name] for name in ("up_to_offset", "records", "in_rows", "in_held", "in_rejects"))]
     assert min(one["in_rows"], one["in_held"], one["duplicates"]) > 0

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 LIMIT_BYTES: Final = 4096
 ROOM_BYTES: Final = 64 * 1024
 SETTINGS: Final = {"PARTITIONS": "4", "REJECT_SHARE_LIMIT": "0.9", "MAX_RECORD_BYTES": f"{LIMIT_BYTES}"}
+STRUCTURED: Final = b"application/cloudevents+json"
 FUTURE: Final = 3_600_000
 PARTITIONS: Final = 4
 # What says where a record stood, or counts records; all else must be as if the bad ones had never come.
@@ -35,6 +36,12 @@ class Bad(NamedTuple):
     reason: str
     sent: Message
     partition: int | None = None
+
+    @property
+    def source(self) -> str:
+        """What the table must say of its producer."""
+        structured = dict(self.sent.headers).get("content-type") == STRUCTURED
+        return "tests/envelope" if structured else dict(self.sent.headers).get("ce_source", b"").decode()
 
     @property
     def fits(self) -> bool:
@@ -73,6 +80,9 @@ def bad_messages(good: Message) -> list[Bad]:
         return good._replace(value=value, headers=list((headers | {"ce_id": name.encode()}).items()))
 
     long = json.dumps(data | {"task": "x" * LIMIT_BYTES}).encode()
+    envelope = json.dumps(
+        {"specversion": "1.0", "id": "e1", "source": "tests/envelope", "type": headers["ce_type"].decode(), "data": {}}
+    ).encode()
     huge = json.dumps(data | {"task": "x" * (LIMIT_BYTES + ROOM_BYTES)}).encode()
     return [
         Bad("malformed", fresh(good.value[:-9], "truncated")),
@@ -83,6 +93,7 @@ def bad_messages(good: Message) -> list[Bad]:
         Bad("schema", fresh(other(time="yesterday"), "wrong type")),
         Bad("schema", fresh(other(touch_point=None), "missing field")),
         Bad("schema", fresh(b"[1, 2]", "no object")),
+        Bad("schema", good._replace(value=envelope, headers=[("content-type", STRUCTURED)])),
         Bad("unknown_type", good._replace(headers=typed("touchpoint.call_center.teleported.v1"))),
         Bad("unknown_touch_point", fresh(other(touch_point="call_center/retail/nowhere"), "nowhere")),
         Bad("bad_time", fresh(other(time=int(time.time() * 1000) + FUTURE), "tomorrow")),
@@ -174,6 +185,12 @@ def test_the_table_of_rejects_holds_size_and_hash_and_no_payload(mixed: Run) -> 
         assert (row["size"], row["hash"]) == (len(sent.value), hashlib.sha256(sent.value).hexdigest())
         assert row["topic"] == mixed.corner.topic
         assert not any(word in str(row) for word in ("another task", "xxxx", "yesterday", "nowhere", "teleported"))
+
+
+def test_rejects_can_be_counted_by_source(mixed: Run) -> None:
+    found = {(row["partition"], row["offset"]): row["source"] for row in mixed.tables["rejected_events"].values()}
+    assert found == {place: one.source for place, one in mixed.bad.items()}
+    assert Counter(found.values()) == {"tests/traffic": len(mixed.bad) - 2, "tests/envelope": 1, "": 1}
 
 
 def test_original_bytes_headers_and_key_are_kept_in_the_topic_of_rejects(mixed: Run) -> None:

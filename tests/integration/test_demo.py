@@ -139,6 +139,7 @@ def test_every_line_of_the_story_can_be_asked_again_as_it_stands(busy: str, busy
 def test_what_is_offered_at_the_end_can_be_run(busy: str, busy_dir: Path) -> None:
     offered = busy.partition("ASK ON")[2]
     assert f"export {PREFIX}STATE_DIR={busy_dir / 'demo'}" in offered
+    assert "touchpoint stack up" in offered
     shown = re.findall(r"^(touchpoint (?:sql|explain) .*?)   #", offered, re.MULTILINE)
     assert len(shown) == 4
     assert all(ask(busy_dir, command) for command in shown)
@@ -158,18 +159,40 @@ def test_most_of_the_waiting_in_the_incident_cost_its_points_while_identity_was_
     assert rows[0]["meanwhile"] > 0.8 * rows[0]["lost"] > 0
 
 
-def test_a_moved_day_moves_the_story_and_a_second_run_forgets_the_first(tmp_path: Path) -> None:
-    moved = ("--seed", "2", "--branch", "003", "--branch-start", "9:00", "--incident-start", "14:00")
-    told = once(tmp_path, *moved)
-    assert drops(chapter(told, "branch/003 "))["branch/003/teller"] == ("09:00", "12:00")
-    fallen = drops(chapter(told, "system/identity was degraded"))
+@pytest.fixture(scope="module")
+def moved_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("moved")
+
+
+@pytest.fixture(scope="module")
+def moved(moved_dir: Path) -> str:
+    """The story of a day with the incidents elsewhere."""
+    options = ("--seed", "2", "--branch", "003", "--branch-start", "9:00", "--incident-start", "14:00")
+    return once(moved_dir, *options)
+
+
+@pytest.fixture(scope="module")
+def quiet(moved_dir: Path, moved: str) -> Iterator[Process]:
+    """A quiet day after that one, told; the demo stays up."""
+    assert moved
+    with demo(moved_dir, "--scenario", "quiet_day", "--picture", str(moved_dir / "board.svg"), *FAST) as running:
+        wait_until(lambda: "Ctrl-C stops" in running.output.read_text(), running.said, seconds=RUN_SECONDS, pause=0.2)
+        yield running
+
+
+def test_a_moved_day_moves_the_story(moved: str) -> None:
+    assert drops(chapter(moved, "branch/003 "))["branch/003/teller"] == ("09:00", "12:00")
+    fallen = drops(chapter(moved, "system/identity was degraded"))
     assert set(fallen) >= LINES | {"branch/001/teller", "branch/002/teller"}
     assert all("13:45" <= start <= "14:30" for start, _ in fallen.values())
-    quiet = once(tmp_path, "--scenario", "quiet_day", "--picture", str(tmp_path / "board.svg"))
-    assert "Nothing fell: " in quiet
-    assert DROP.findall(quiet) == []
-    assert all(ask_later in quiet for ask_later in ("touchpoint explain ", "touchpoint stack up"))
-    assert "branch/001/teller" in (tmp_path / "board.svg").read_text(encoding="utf-8")
+
+
+def test_on_a_quiet_day_nothing_fell_and_the_day_before_is_forgotten(quiet: Process, moved_dir: Path) -> None:
+    told = quiet.output.read_text()
+    assert "Nothing fell: " in told
+    assert DROP.findall(told) == []
+    assert "touchpoint explain " in told
+    assert "branch/001/teller" in (moved_dir / "board.svg").read_text(encoding="utf-8")
 
 
 def interrupted(running: Process, when: str, number: signal.Signals) -> float:
@@ -201,26 +224,24 @@ def test_interrupted_at_any_moment_it_leaves_nothing_running(tmp_path: Path, whe
     assert "Traceback" not in running.said()
 
 
-def test_it_stays_up_until_interrupted_and_a_second_demo_says_so(tmp_path: Path) -> None:
-    with demo(tmp_path, "--scenario", "quiet_day", "--load", "0.2", *FAST) as running:
-        wait_until(lambda: "Ctrl-C stops" in running.output.read_text(), running.said, seconds=RUN_SECONDS, pause=0.2)
-        (metrics,) = re.findall(r"^curl (\S+)", running.output.read_text(), re.MULTILINE)
-        done = subprocess.run(
-            [sys.executable, "-c", f"import urllib.request as u; print(u.urlopen({metrics!r}).read().decode())"],
-            capture_output=True, text=True, timeout=20, check=True,
-        )  # fmt: skip
-        assert "touchpoint_records_consumed_total" in done.stdout
-        second = subprocess.run(
-            [*COMMAND, "demo"], env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False
-        )
-        assert second.returncode == 3
-        assert second.stderr == (
-            f"touchpoint: another demo runs in {tmp_path / 'demo'} (process {running.popen.pid}): end it with Ctrl-C,"
-            " or set TOUCHPOINT_STATE_DIR to another directory\n"
-        )
-        interrupted(running, "Ctrl-C stops", signal.SIGINT)
-    assert running.popen.returncode == 0
-    assert processes_of(tmp_path) == []
+def test_it_stays_up_until_interrupted_and_a_second_demo_says_so(quiet: Process, moved_dir: Path) -> None:
+    (metrics,) = re.findall(r"^curl (\S+)", quiet.output.read_text(), re.MULTILINE)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import urllib.request as u; print(u.urlopen({metrics!r}).read().decode())"],
+        capture_output=True, text=True, timeout=20, check=True,
+    )  # fmt: skip
+    assert "touchpoint_records_consumed_total" in done.stdout
+    second = subprocess.run(
+        [*COMMAND, "demo"], env=environment(moved_dir), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert second.returncode == 3
+    assert second.stderr == (
+        f"touchpoint: another demo runs in {moved_dir / 'demo'} (process {quiet.popen.pid}): end it with Ctrl-C,"
+        " or set TOUCHPOINT_STATE_DIR to another directory\n"
+    )
+    interrupted(quiet, "Ctrl-C stops", signal.SIGINT)
+    assert quiet.popen.returncode == 0
+    assert processes_of(moved_dir) == []
 
 
 def note_of_simulator(folder: Path) -> Path:

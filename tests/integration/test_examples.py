@@ -1,6 +1,7 @@
 """The examples are run as they stand, against the real stack: what they send arrives, is joined and scored."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -157,7 +158,7 @@ def test_a_system_that_knows_only_the_workstation_is_joined_by_what_it_takes_the
 PAGE: Final = (EXAMPLES.parent / "docs" / "correlation.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def orphaned(stack: RunningStack) -> Iterator[Corner]:
     """A log of one partition with an operation of nobody that is three hours old, worked off."""
     corner = make_corner(stack, PARTITIONS="1")
@@ -184,15 +185,18 @@ def test_an_operation_of_nobody_is_found_by_what_the_page_shows(orphaned: Corner
 
     assert [text.splitlines()[-1] for text in found] == ["1 rows", "1 rows"]
     assert "no event of a customer belongs to this operation" in found[0]
+    assert "/identity" in found[0]
 
 
 @needs_kcat
 @pytest.mark.integration
 @pytest.mark.timeout(180)
-def test_the_source_of_an_orphan_is_counted_by_what_the_page_shows(orphaned: Corner) -> None:
+def test_the_record_of_an_orphan_is_found_by_what_the_page_shows(orphaned: Corner) -> None:
     [shown] = re.findall(r"^kcat -C .*$", PAGE, re.MULTILINE)
     command = shown.replace("KAFKA", orphaned.stack.kafka).replace("touchpoint.rejected", f"{orphaned.prefix}.rejected")
 
-    counted = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True)  # noqa: S607
+    found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True)  # noqa: S607
 
-    assert counted.stdout.split() == ["1", "ce_source=/identity"]
+    [(headers, data)] = [line.split("\t") for line in found.stdout.splitlines()]
+    assert "ce_source=/identity" in headers
+    assert json.loads(data)["interaction"] == "nobody"

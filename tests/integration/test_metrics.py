@@ -6,7 +6,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.at_work import Corner, LogWatch, Process, drain, make_corner, sibling, started, wait_until
 from tests.integration.conftest import RunningStack
 from tests.integration.nasty_log import Log, send_forgotten, send_held
+from tests.integration.test_side_tables import SIDE, counts, encoded, events, send
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(120, func_only=True)]
 
@@ -64,6 +65,15 @@ class Pages:
         for family in text_string_to_metric_families(self.get("/metrics")[1].decode()):
             for sample in family.samples:
                 found[sample.name] = found.get(sample.name, 0.0) + sample.value
+        return found
+
+    def by(self, label: str, name: str) -> dict[str, float]:
+        """One of our metrics, summed by one of its labels."""
+        found: dict[str, float] = {}
+        for family in text_string_to_metric_families(self.get("/metrics")[1].decode()):
+            for sample in family.samples:
+                if sample.name == f"touchpoint_{name}":
+                    found[sample.labels[label]] = found.get(sample.labels[label], 0.0) + sample.value
         return found
 
 
@@ -163,6 +173,26 @@ def test_clients_that_hang_or_never_read_disturb_nothing(corner: Corner, tmp_pat
         end(worker)
         for client in hanging:
             client.close()
+
+
+def test_the_topics_beside_the_log_are_counted_while_clients_hang(stack: RunningStack, tmp_path: Path) -> None:
+    corner = make_corner(stack, PARTITIONS="1", METRICS_PORT="0", FLUSH_INTERVAL_SECONDS="0.2")
+    good = encoded(events())
+    kind, key, data, headers = good[60]
+    send(corner, [*good, *good[:70], (kind, key, data[:-2], headers)])
+    with started(corner, tmp_path, "worker", "--json") as worker, ExitStack() as hanging:
+        pages = Pages(worker)
+        for _ in range(8):
+            hanging.enter_context(socket.create_connection((LOCAL, pages.port))).sendall(b"GET /metrics HTTP/1.1\r\n")
+        wait_until(lambda: pages.by("table", "inserted_rows_total").get("feedback") == 110, worker.said)
+        wait_until(lambda: pages.by("topic", "side_lag_records") == dict.fromkeys(SIDE, 0), worker.said)
+        assert pages.by("topic", "side_records_consumed_total") == {"conditions": 100, "feedback": 111, "outcomes": 150}
+        assert pages.by("topic", "side_records_duplicate_total") == {"conditions": 50, "feedback": 20, "outcomes": 0}
+        assert pages.by("topic", "side_records_rejected_total") == {"conditions": 0, "feedback": 1, "outcomes": 0}
+        assert pages.by("reason", "side_records_rejected_total")["malformed"] == 1
+        assert min(pages.by("topic", "side_insert_duration_seconds_count").values()) >= 1
+        assert counts(corner) == [50, 90, 150]
+        end(worker)
 
 
 def with_port(corner: Corner, port: str) -> Corner:

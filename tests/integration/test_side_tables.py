@@ -12,12 +12,25 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from pipeline.core.side_events import Condition, CustomerOutcome, Feedback, SideEvent
 from pipeline.core.vocabulary import Measure
 from pipeline.source.encode import encode_side
-from tests.at_work import Corner, Rows, drain, forget, make_corner, run, sibling, started, succeed, tables, wait_until
+from tests.at_work import (
+    NIMBLE,
+    Corner,
+    Rows,
+    drain,
+    forget,
+    make_corner,
+    run,
+    sibling,
+    started,
+    succeed,
+    tables,
+    wait_until,
+)
 from tests.integration.conftest import RunningStack
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
-SETTINGS: Final = {"PARTITIONS": "4", "FLUSH_INTERVAL_SECONDS": "0.5"}
+SETTINGS: Final = {"PARTITIONS": "4", **NIMBLE}
 NOW: Final = int(time.time() * 1000)
 SIDE: Final = ("conditions", "feedback", "outcomes")
 CUSTOMER: Final = "customer 4711"
@@ -117,7 +130,7 @@ def test_a_replay_of_the_whole_topics_leaves_equal_tables(corner: Corner) -> Non
     drain(corner)
     before = side(tables(corner))
 
-    again = Corner(corner.stack, corner.prefix, corner.database, {**corner.settings, "MAX_BATCH_RECORDS": "17"})
+    again = Corner(corner.stack, corner.prefix, corner.database, {**corner.settings, "MAX_BLOCK_ROWS": "17"})
     succeed(replay := Replay(again.stack, again.prefix, again.database, again.settings), "worker", "--drain")
     other = sibling(corner)
     drain(other)
@@ -162,11 +175,15 @@ def test_bad_records_are_kept_with_their_bytes_and_harm_no_neighbour(corner: Cor
 
 
 def kept_bytes(corner: Corner) -> list[bytes]:
-    consumer = KafkaConsumer(bootstrap_servers=corner.stack.kafka, enable_auto_commit=False, consumer_timeout_ms=3000)
+    consumer = KafkaConsumer(bootstrap_servers=corner.stack.kafka, enable_auto_commit=False)
     topic = f"{corner.prefix}.rejected"
-    consumer.assign([TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)])
+    partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+    consumer.assign(partitions)
     consumer.seek_to_beginning()
-    found = [record.value for record in consumer]
+    ends = consumer.end_offsets(partitions)
+    found: list[bytes] = []
+    while any(consumer.position(one) < end for one, end in ends.items()):
+        found += [record.value for records in consumer.poll(timeout_ms=500).values() for record in records]
     consumer.close()
     return found
 
@@ -190,7 +207,7 @@ def test_idle_topics_cause_no_insert(corner: Corner, tmp_path: Path) -> None:
     with started(corner, tmp_path, "worker") as worker:
         wait_until(lambda: counts(corner) == [50, 90, 150], worker.said, seconds=60)
         before = query(corner, "SELECT count(), max(inserted_at) FROM feedback")
-        time.sleep(3)
+        time.sleep(2)  # four times as long as a block waits
         assert query(corner, "SELECT count(), max(inserted_at) FROM feedback") == before
 
 
@@ -226,3 +243,14 @@ def test_a_missing_topic_stops_the_worker_with_one_line(corner: Corner) -> None:
     done = run(corner, "worker", "--drain")
 
     assert (done.returncode, "topics apply" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_worker_without_a_broker_says_so_once_and_leaves_nothing_open(corner: Corner) -> None:
+    away = Corner(corner.stack, corner.prefix, corner.database, {**corner.settings, "KAFKA": "127.0.0.1:1"})
+
+    done = run(away, "worker", "--drain")
+
+    assert done.returncode == 3
+    assert [line for line in done.stderr.splitlines() if "pipeline.telemetry.http" not in line] == [
+        "touchpoint: no Kafka broker answers at 127.0.0.1:1"
+    ]

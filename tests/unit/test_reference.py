@@ -29,6 +29,10 @@ MIGRATIONS = "\n".join(path.read_text(encoding="utf-8") for path in sorted(ROOT.
 TEXT = r"'((?:[^']|'')*)'"
 TABLE = re.compile(rf"^CREATE TABLE IF NOT EXISTS (\w+)\n\(\n(.*?)^\)$.*?^COMMENT {TEXT};", re.MULTILINE | re.DOTALL)
 COLUMN = re.compile(rf"^    (\w+) +(\S.*?)(?: DEFAULT \S+)? COMMENT {TEXT}", re.MULTILINE)
+ADDED = re.compile(
+    rf"^ALTER TABLE (\w+)\n    ADD COLUMN IF NOT EXISTS (\w+) (\S.*?)(?: DEFAULT \S+)? COMMENT {TEXT} AFTER (\w+);",
+    re.MULTILINE,
+)
 VIEW = re.compile(rf"^CREATE OR REPLACE VIEW (\w+) AS.*?^COMMENT {TEXT};", re.MULTILINE | re.DOTALL)
 TABLES = {name: (body, comment.replace("''", "'")) for name, body, comment in TABLE.findall(MIGRATIONS)}
 VIEWS = {name: comment.replace("''", "'") for name, comment in VIEW.findall(MIGRATIONS)}
@@ -120,12 +124,19 @@ def test_the_columns_of_a_table_are_those_of_its_migration(name: str) -> None:
     body, comment = TABLES[name]
     columns = [(column, [f"`{kind}`", what.replace("''", "'")]) for column, kind, what in COLUMN.findall(body)]
     assert len(columns) == body.count(" COMMENT ")
+    for _, column, kind, what, before in (one for one in ADDED.findall(MIGRATIONS) if one[0] == name):
+        place = [known for known, _ in columns].index(before) + 1
+        columns.insert(place, (column, [f"`{kind}`", what.replace("''", "'")]))
     assert list(table(f"`{name}`", "###").items()) == columns
     assert comment in section(f"`{name}`", "###")
 
 
+def test_every_column_that_was_added_later_is_seen() -> None:
+    assert len(ADDED.findall(MIGRATIONS)) == MIGRATIONS.count("ADD COLUMN")
+
+
 def test_every_view_is_listed_with_the_question_that_it_answers() -> None:
-    assert len(VIEWS) == MIGRATIONS.count("CREATE OR REPLACE VIEW")
+    assert len(VIEW.findall(MIGRATIONS)) == MIGRATIONS.count("CREATE OR REPLACE VIEW")
     assert table("Views") == {name: [f"{comment}."] for name, comment in VIEWS.items()}
 
 

@@ -16,14 +16,14 @@ from pipeline.sink.verdicts import MISSING, REFUSED_VALUES, RETRYABLE
 pytestmark = pytest.mark.integration
 
 
-def databases(settings: Settings) -> list[str]:
+def names(settings: Settings) -> list[str]:
     with connect(settings.model_copy(update={"database": "default"})) as connection:
         return [name for (name,) in connection.query("SHOW DATABASES").rows]
 
 
 def test_reading_the_status_creates_nothing(settings: Settings) -> None:
     assert not any(migration.applied for migration in read_status(settings))
-    assert settings.database not in databases(settings)
+    assert settings.database not in names(settings)
 
 
 def test_migrations_are_applied_once(settings: Settings, clickhouse: ClickHouse) -> None:

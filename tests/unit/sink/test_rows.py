@@ -144,6 +144,7 @@ def test_rejects_stand_under_their_names() -> None:
     assert columns["reason"] == ["late"]
     assert columns["offset"] == [17]
     assert columns["records"] == [1]
+    assert columns["source"] == ["urn:bank:core"]
 
 
 def reject(reason: RejectReason, records: int = 1) -> RejectRow:
@@ -155,6 +156,7 @@ def reject(reason: RejectReason, records: int = 1) -> RejectRow:
         offset=17,
         reason=reason,
         detail="time",
+        source="urn:bank:core",
         stamp=0,
         records=records,
     )

@@ -6,18 +6,22 @@ from collections.abc import Mapping, Sequence
 import orjson
 import pytest
 
+from pipeline.core.record import DecodedSide
 from pipeline.settings import Settings
 from pipeline.stream import side_tables
 from pipeline.stream.decode import Record
 from pipeline.stream.place import Log
 from pipeline.stream.side_consumer import Partition
-from pipeline.stream.side_tables import SideTables
-from tests.contract.records import SOURCE, STAMP, kafka_record
+from pipeline.stream.side_tables import LastSeen, SideTables
+from pipeline.telemetry.metrics import Metrics
+from tests.contract.records import SOURCE, STAMP, kafka_record, small_catalog
+from tests.unit.telemetry.test_metrics import value
 
 TOPIC = "touchpoint.conditions"
 CONDITION = orjson.dumps({"subject": "branch/1", "kind": "line_length", "value": 3, "time": STAMP})
 HEADERS = [("ce_specversion", b"1.0"), ("ce_id", b"id-1"), ("ce_source", SOURCE.encode()),
            ("ce_type", b"touchpoint.condition.v1")]  # fmt: skip
+OTHER = [(name, b"id-2" if name == "ce_id" else content) for name, content in HEADERS]
 
 
 class Client:
@@ -25,7 +29,9 @@ class Client:
 
     def __init__(self, *_: object) -> None:
         self.committed: dict[Partition, int] = {}
-        self._batches = [{(TOPIC, 0): [kafka_record(b"branch/1/line_length", CONDITION, HEADERS)]}]
+        self.asked: list[bool] = []
+        self.lag: int | None = 0
+        self.batches = [{(TOPIC, 0): [kafka_record(b"branch/1/line_length", CONDITION, HEADERS)]}]
 
     async def start(self) -> None:
         """Nothing to connect to."""
@@ -33,13 +39,19 @@ class Client:
     stop = start
 
     async def fetch(self, wait_seconds: float) -> Mapping[Partition, Sequence[Record]]:
-        if self._batches:
-            return self._batches.pop()
+        if self.batches:
+            return self.batches.pop()
         await asyncio.sleep(wait_seconds / 100)
         return {}
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         self.committed.update(positions)
+
+    async def behind(self, *, ask: bool) -> Mapping[str, int]:
+        self.asked.append(ask)
+        if self.lag is None:
+            raise ConnectionError
+        return {TOPIC: self.lag}
 
     def hold_back(self) -> None:
         """Nothing to hold back."""
@@ -69,7 +81,7 @@ class Table:
     close = give_up
 
 
-async def started(monkeypatch: pytest.MonkeyPatch) -> tuple[SideTables, Client]:
+async def started(monkeypatch: pytest.MonkeyPatch, metrics: Metrics | None = None) -> tuple[SideTables, Client]:
     async def describe(_: Settings, topics: Sequence[str]) -> list[Log]:
         return [Log(topic, f"id of {topic}", 1) for topic in topics]
 
@@ -77,8 +89,9 @@ async def started(monkeypatch: pytest.MonkeyPatch) -> tuple[SideTables, Client]:
     monkeypatch.setattr(side_tables, "describe_topics", describe)
     monkeypatch.setattr(side_tables, "SideConsumer", lambda *_: client)
     monkeypatch.setattr(side_tables, "RejectSender", Client)
-    monkeypatch.setattr(side_tables, "Inserter", Table)
-    tables = SideTables(Settings(flush_interval_seconds=0.01), lambda: None)
+    monkeypatch.setattr(side_tables, "SideInserter", Table)
+    monkeypatch.setattr(side_tables, "LOOK_SECONDS", 0.01)
+    tables = SideTables(Settings(flush_interval_seconds=0.01), lambda: None, metrics or Metrics(small_catalog()))
     await tables.start()
     return tables, client
 
@@ -109,3 +122,46 @@ def test_table_that_refuses_the_last_block_is_heard_of_although_nothing_follows(
             await work_on(tables)
 
     asyncio.run(scene())
+
+
+def test_topics_tell_what_was_read_and_how_far_behind_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = Metrics(small_catalog())
+
+    async def scene() -> None:
+        tables, client = await started(monkeypatch, metrics)
+        good, bad, other = (
+            kafka_record(b"branch/1/line_length", value, headers, offset)
+            for value, headers, offset in ((CONDITION, HEADERS, 8), (b"{", HEADERS, 9), (CONDITION, OTHER, 10))
+        )
+        client.batches.append({(TOPIC, 0): [good, bad, other]})  # the first of them repeats the one before
+        client.lag = 42
+        await work_on(tables)
+        await tables.stop(finish=True)
+
+    asyncio.run(scene())
+    assert value(metrics, "touchpoint_side_records_consumed_total", topic="conditions") == 4
+    assert value(metrics, "touchpoint_side_records_duplicate_total", topic="conditions") == 1
+    assert value(metrics, "touchpoint_side_records_rejected_total", topic="conditions", reason="malformed") == 1
+    assert value(metrics, "touchpoint_side_records_consumed_total", topic="outcomes") == 0
+    assert value(metrics, "touchpoint_side_lag_records", topic="conditions") == 42
+
+
+def test_a_client_that_does_not_say_how_far_behind_it_is_disturbs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        tables, client = await started(monkeypatch)
+        client.lag = None
+        await work_on(tables)
+        await tables.stop(finish=True)
+        assert client.committed == {(TOPIC, 0): 8}
+        assert len(client.asked) > 1
+
+    asyncio.run(scene())
+
+
+def test_a_record_that_is_read_again_is_no_repetition_and_the_memory_has_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(side_tables, "REMEMBERED", 2)
+    seen, one, two, three = LastSeen(), *(DecodedSide(0, "s", name, None) for name in "123")  # type: ignore[arg-type]
+    assert [seen.repeats(one, (0, 7)), seen.repeats(one, (0, 7)), seen.repeats(one, (0, 8))] == [False, False, True]
+    assert [seen.repeats(two, (0, 9)), seen.repeats(three, (0, 10)), seen.repeats(one, (0, 11))] == [False] * 3

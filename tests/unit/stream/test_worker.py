@@ -1,4 +1,4 @@
-"""The loop of a worker whose broker falls silent for a while."""
+"""The loop of a worker whose broker falls silent for a while, and the end of one in the middle of a rebalance."""
 
 import asyncio
 from collections.abc import Mapping
@@ -35,6 +35,17 @@ class Idle:
         self.asked += 1
         if self.asked == 1:
             raise SILENT
+
+    async def start(self) -> None:
+        """Nothing to connect to."""
+
+    stop = start
+
+    async def check(self, _: object) -> None:
+        """All tables are there."""
+
+    def close(self) -> None:
+        """Nothing to hang up."""
 
     async def read_to_end(self, _: set[int]) -> bool:
         raise SILENT
@@ -105,3 +116,20 @@ def test_conditions_are_not_forgotten_while_a_shard_that_takes_them_is_rebuilt(m
     before, after = asyncio.run(scene())
     assert before == 0
     assert after > 0
+
+
+def test_a_rebalance_that_the_client_ends_before_it_leaves_leaves_no_rebuild_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene() -> set[int]:
+        worker, _ = make_worker(monkeypatch, [])
+
+        async def assigned_meanwhile() -> None:
+            worker.partitions.rebuilding = {0}
+
+        monkeypatch.setattr(worker.partitions.consumer, "stop", assigned_meanwhile)
+        await worker.start()
+        await worker.stop(finish=False)
+        return worker.partitions.rebuilding
+
+    assert asyncio.run(scene()) == set()

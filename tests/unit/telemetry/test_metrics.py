@@ -221,7 +221,9 @@ def test_a_retry_has_one_of_few_reasons(metrics: Metrics, answer: Answer, reason
 
 
 def test_a_block_is_counted_by_table(metrics: Metrics) -> None:
-    metrics.block_inserted(0.2, 900, 30, 4)
+    metrics.rows_inserted("interaction_scores", 900, 0.1)
+    metrics.rows_inserted("rejected_events", 30, 0.1)
+    metrics.block_inserted(0.2, 4)
     assert value(metrics, "touchpoint_inserted_rows_total", table="interaction_scores") == 900
     assert value(metrics, "touchpoint_inserted_rows_total", table="rejected_events") == 30
     assert value(metrics, "touchpoint_records_rejected_total", reason="row_refused") == 4
@@ -245,6 +247,7 @@ def test_the_age_of_the_commit_begins_anew_when_all_is_durable(
     ("tell", "name", "expected"),
     [
         (lambda metrics: metrics.gaps_counted(12), "touchpoint_data_gap_records_total", 12),
+        (lambda metrics: metrics.commit_refused(), "touchpoint_commits_refused_total", 1),
         (lambda metrics: metrics.rebuilt(3.0), "touchpoint_rebuild_duration_seconds_count", 1),
     ],
 )
