@@ -13,7 +13,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectio
 from pipeline.errors import KafkaUnavailableError
 from pipeline.settings import Settings
 from pipeline.stream.decode import Record
-from pipeline.stream.group_member import group_member
+from pipeline.stream.group_member import group_member, stop_consumer
 from pipeline.stream.kafka_client import MAX_PIECES
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class SideConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     async def stop(self) -> None:
         """Leave the group."""
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
 
     async def fetch(self, wait_seconds: float) -> Mapping[Partition, Sequence[Record]]:
         """The next records of all partitions; empty after `wait_seconds` without any, and while held back.
