@@ -21,6 +21,7 @@ from pipeline.core.catalog import Catalog
 from pipeline.core.tally import Tally
 from pipeline.errors import KafkaUnavailableError
 from pipeline.settings import Settings
+from pipeline.stream.budget import Budget
 from pipeline.stream.log_topic import read_log, refuse_changed_log
 from pipeline.stream.side_tables import SideTables
 from pipeline.stream.watchdog import Watchdog
@@ -51,11 +52,16 @@ class App(faust.App):
 class Part(Service):
     """A part of the process. `failure` is what ended it, None after a normal end."""
 
-    def __init__(self, settings: Settings, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, settings: Settings, budget: Budget, **options: Any) -> None:  # noqa: ANN401
         super().__init__(**options)
         self.failure: BaseException | None = None
         self._settings = settings
+        self._budget = budget
         self._watchdog = Watchdog(settings.stall_timeout_seconds, 2 * settings.shutdown_seconds)
+
+    def _begin_to_stop(self) -> None:
+        self._budget.begin()
+        self._watchdog.stopping()
 
     async def _fail(self, error: BaseException) -> None:
         """Remember the first failure and end the process in the orderly way."""
@@ -66,8 +72,8 @@ class Part(Service):
 class SideService(Part):
     """Conditions, feedback and outcomes on their way into their tables; `drained` is set when all is worked off."""
 
-    def __init__(self, settings: Settings, *, drain: bool, **options: Any) -> None:  # noqa: ANN401
-        super().__init__(settings, **options)
+    def __init__(self, settings: Settings, budget: Budget, *, drain: bool, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(settings, budget, **options)
         self.drained = asyncio.Event()
         self.broker_answers = True
         self._drain = drain
@@ -89,10 +95,10 @@ class SideService(Part):
 
     async def on_stop(self) -> None:
         """Write what is in hand and commit it; after a failure, only let go of everything."""
-        self._watchdog.stopping()
+        self._begin_to_stop()
         try:
             if self._tables is not None:
-                await self._tables.stop(finish=self.failure is None)
+                await self._tables.stop(finish=self.failure is None, budget=self._budget)
         except Exception as error:  # noqa: BLE001  # handed on by run()
             self.failure = self.failure or error
 
@@ -103,13 +109,14 @@ class LogService(Part):
     def __init__(
         self,
         settings: Settings,
+        budget: Budget,
         catalog: Catalog,
         *,
         beside: SideService,
         drain: bool,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(settings, **options)
+        super().__init__(settings, budget, **options)
         self.tally = Tally()
         self.open = 0
         self._catalog = catalog
@@ -163,9 +170,9 @@ class LogService(Part):
 
     async def on_stop(self) -> None:
         """Finish what is in hand and commit it; after a failure, only let go of everything."""
-        self._watchdog.stopping()
+        self._begin_to_stop()
         if self._worker is not None:
-            await self._worker.stop(finish=self.failure is None)
+            await self._worker.stop(finish=self.failure is None, budget=self._budget)
             self.tally, self.open = self._worker.count()
         self._server.stop()
 
@@ -183,8 +190,9 @@ def run(settings: Settings, catalog: Catalog, *, drain: bool) -> LogService:
             topic_allow_declare=False,
             worker_redirect_stdouts=False,
         )
-        beside = SideService(settings, drain=drain, loop=app.loop, beacon=app.beacon)
-        service = LogService(settings, catalog, beside=beside, drain=drain, loop=app.loop, beacon=app.beacon)
+        budget = Budget(settings.shutdown_seconds)
+        beside = SideService(settings, budget, drain=drain, loop=app.loop, beacon=app.beacon)
+        service = LogService(settings, budget, catalog, beside=beside, drain=drain, loop=app.loop, beacon=app.beacon)
         for part in (beside, service):
             app.service(part)  # type: ignore[arg-type]  # an instance serves as well, says its base class
         app.finalize()

@@ -19,18 +19,21 @@ from pipeline.core.side_events import SIDE_EVENTS
 from pipeline.settings import Settings
 from pipeline.sink.rows import LogPartition
 from pipeline.sink.side_rows import SideBlock, SideRow
+from pipeline.stream.budget import Budget
 from pipeline.stream.decode import Record
 from pipeline.stream.decode_side import decode_side
 from pipeline.stream.log_topic import describe_topics
 from pipeline.stream.reject_sender import RejectSender
 from pipeline.stream.rejects import ROOM_BYTES, reject_row
 from pipeline.stream.side_consumer import Partition, SideConsumer
-from pipeline.stream.writer import Inserter
+from pipeline.stream.writer import GivenUpError, Inserter
 
 log = logging.getLogger(__name__)
 
 GROUP_SUFFIX: Final = "-side"
 POLL_SECONDS: Final = 0.2
+FINISHING: Final = 0.5  # of what a shutdown has left
+LEAVING: Final = 0.3
 
 
 class SideCut(Struct):
@@ -73,14 +76,14 @@ class SideTables:
         self._started = True
         await self._consumer.start()
 
-    async def stop(self, *, finish: bool) -> None:
+    async def stop(self, *, finish: bool, budget: Budget) -> None:
         """Leave the group; first, with `finish`, write what is in hand, trying once. Anything else is read again."""
-        self._inserter.give_up()
+        self._inserter.try_once()
         if self._started:
-            await self._finish(write=finish)
-            await self._consumer.stop()
-            await self._sender.stop()
-        self._inserter.close()
+            await self._finish(budget.share(FINISHING), write=finish)
+            for part in (self._consumer, self._sender):
+                await budget.within(LEAVING, part.stop())
+        await self._inserter.close(budget.share(LEAVING))
 
     @property
     def has_work(self) -> bool:
@@ -150,14 +153,18 @@ class SideTables:
         if not await self._inserter.make_durable(cut.block, cut.rejected):
             self._given_up = True
             return
-        await self._consumer.commit(cut.positions)
+        try:
+            await self._inserter.unless_given_up(self._consumer.commit(cut.positions))
+        except GivenUpError:
+            self._given_up = True
+            return
         self.rejected += rejected
         self.stored += len(cut.block) - rejected
 
-    async def _finish(self, *, write: bool) -> None:
-        """Wait for what is in flight and, with `write`, write what is in hand, no longer than a shutdown may take."""
+    async def _finish(self, seconds: float, *, write: bool) -> None:
+        """Wait for what is in flight and, with `write`, write what is in hand, no longer than this."""
         try:
-            async with asyncio.timeout(self._settings.shutdown_seconds):
+            async with asyncio.timeout(seconds):
                 if self._in_flight is not None:
                     await asyncio.wait([self._in_flight])
                 if write:
@@ -165,5 +172,6 @@ class SideTables:
                         await self._flush()
         except TimeoutError:
             self._given_up = True
+            self._inserter.give_up()
         if self._given_up:
             log.warning("what was read of conditions, feedback and outcomes since the last commit will be read again")

@@ -1,7 +1,7 @@
 """The service beside the log with a client and a table that answer at once."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 import orjson
 import pytest
@@ -63,10 +63,8 @@ class Table:
             raise self.error
         return True
 
-    def give_up(self) -> None:
-        """Nothing is ever in flight for long."""
-
-    close = give_up
+    async def unless_given_up(self, attempt: Awaitable[None]) -> None:
+        await attempt
 
 
 async def started(monkeypatch: pytest.MonkeyPatch) -> tuple[SideTables, Client]:
