@@ -1,7 +1,6 @@
 """A broker that dies just while a worker finds out where its partitions stand: asked again until it answers."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, NamedTuple
@@ -22,16 +21,10 @@ from tests.faults.services import killed
 from tests.integration.conftest import RunningStack
 from tests.traffic import orderly, send
 
-# What cannot connect leaves sockets behind; they are swept up before the next test.
+# What cannot connect leaves sockets behind.
 pytestmark = [pytest.mark.timeout(180), pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 BOTH: Final = {0, 1}
-
-
-@pytest.fixture(autouse=True)
-def _sweep() -> Iterator[None]:
-    yield
-    gc.collect()
 
 
 @pytest.fixture
