@@ -104,7 +104,7 @@ class Partitions:
 
         Only that: the client sends no heartbeat before this returns, so a broker that falls silent is asked elsewhere.
         """
-        self.number += 1
+        self.number += 1  # what the client handed out until now is not folded: others of that assignment were dropped
         self.held_back = False
         self.cancel_rebuild()
         self.rebuilding = set(partitions)
@@ -124,10 +124,7 @@ class Partitions:
         """Go on with what stands at the commit; what was kept beside it is of no use any more."""
         settings = self._settings
         commits = self._commits = await read_commits(settings.kafka_address(), settings.group, self._log.topic)
-        async with self._busy:
-            # Not while a batch is folded, and what was fetched until now counts as of an older assignment: the client
-            # hands out records before `assigned` is called, and a shard must not come to life between two batches.
-            self.number += 1
+        async with self._busy:  # a shard must not come to life while a batch is folded
             for partition in partitions & self._kept.keys() & commits.keys():
                 if self._kept[partition].shard.position == commits[partition].position:
                     self._go_live(self._kept[partition])
