@@ -213,7 +213,10 @@ class Settings(BaseSettings):
         path = self.pseudonym_key_path()
         text = read_secret("pseudonym_key", self.pseudonym_key, path)
         if text is None:
-            message = "no pseudonym key: set TOUCHPOINT_PSEUDONYM_KEY or TOUCHPOINT_PSEUDONYM_KEY_FILE"
+            message = (
+                "no pseudonym key: set TOUCHPOINT_PSEUDONYM_KEY or TOUCHPOINT_PSEUDONYM_KEY_FILE,"
+                " or let `touchpoint stack up` make one for its own stack"
+            )
             raise ConfigError(message)
         key = text.encode()
         if len(key) < MIN_KEY_BYTES:
