@@ -1,9 +1,10 @@
-"""SIGTERM while a service accepts connections and never answers: an ordinary end, in time, and nothing lost."""
+"""A service that accepts connections and never answers: SIGTERM ends a worker as usual, else the watchdog does."""
 
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,18 @@ def test_sigterm_while_clickhouse_never_answers_at_the_start_ends_in_time(corner
         time.sleep(2)
         ends_in_time(worker)
     assert drain(corner)["consumed"] == 0
+
+
+def test_a_worker_whose_work_does_not_move_is_ended_by_its_watchdog_and_loses_nothing(
+    corner: Corner, tmp_path: Path
+) -> None:
+    messages = unruly(12, 600, hours=30)
+    impatient = replace(corner, settings={**corner.settings, "STALL_TIMEOUT_SECONDS": "5"})
+    with LogWatch(corner) as watch, started(impatient, tmp_path, "worker") as worker:
+        send(corner, messages[:300])
+        wait_until(lambda: sum(watch.committed().values()) == 300, worker.said)
+        with frozen(process_id(corner.stack, "clickhouse")):
+            send(corner, messages[300:])
+            assert worker.end(60) == 70, worker.said()
+        assert "watchdog: there is work, and nothing has moved for 5 s" in worker.said()
+    assert_as_undisturbed(corner)
