@@ -3,6 +3,11 @@
 import asyncio
 import time
 from collections.abc import Awaitable
+from typing import Final
+
+# Shares of what is left: to finish what is in hand, and for each that is left then.
+FINISHING: Final = 0.7
+LEAVING: Final = 0.3
 
 
 class Budget:

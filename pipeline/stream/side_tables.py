@@ -19,7 +19,7 @@ from pipeline.core.side_events import SIDE_EVENTS
 from pipeline.settings import Settings
 from pipeline.sink.rows import LogPartition
 from pipeline.sink.side_rows import SideBlock, SideRow
-from pipeline.stream.budget import Budget
+from pipeline.stream.budget import FINISHING, LEAVING, Budget
 from pipeline.stream.decode import Record
 from pipeline.stream.decode_side import decode_side
 from pipeline.stream.log_topic import describe_topics
@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 
 GROUP_SUFFIX: Final = "-side"
 POLL_SECONDS: Final = 0.2
-FINISHING: Final = 0.5  # of what a shutdown has left
-LEAVING: Final = 0.3
 
 
 class SideCut(Struct):

@@ -19,7 +19,7 @@ from pipeline.core.shard import LookupNeeded
 from pipeline.core.tally import Tally
 from pipeline.errors import KafkaUnavailableError, RejectShareError
 from pipeline.settings import Settings
-from pipeline.stream.budget import Budget
+from pipeline.stream.budget import FINISHING, LEAVING, Budget
 from pipeline.stream.condition_feed import ConditionFeed
 from pipeline.stream.cut import Cutter
 from pipeline.stream.decode import Decoder, Record
@@ -38,8 +38,6 @@ log = logging.getLogger(__name__)
 
 FOR_EVER: Final = 1 << 50  # ms; as if a partition had stood at its end for ever
 POLL_SECONDS: Final = 0.2
-FINISHING: Final = 0.7  # of the time of a shutdown
-LEAVING: Final = 0.3  # of what is left of it, for each that is to be left
 GIVING_UP_SECONDS: Final = 2.0
 
 
