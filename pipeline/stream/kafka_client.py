@@ -131,7 +131,7 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
 
     async def ends(self, partitions: set[int]) -> dict[int, int]:
         """The log's ends as the broker reports them now. Raises `KafkaUnavailableError` when it does not."""
-        with _asking(f"the ends of {self._topic}"):
+        with asking(f"the ends of {self._topic}"):
             ends = await self._consumer.end_offsets([TopicPartition(self._topic, number) for number in partitions])
         return {one.partition: end for one, end in ends.items()}
 
@@ -144,7 +144,7 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
     async def first_kept(self, partition: int) -> int:
         """The first offset that retention has left. Raises `KafkaUnavailableError` when the broker does not say."""
         topic_partition = TopicPartition(self._topic, partition)
-        with _asking(f"the beginning of {self._topic}/{partition}"):
+        with asking(f"the beginning of {self._topic}/{partition}"):
             starts = await self._consumer.beginning_offsets([topic_partition])
         return int(starts[topic_partition])
 
@@ -181,7 +181,7 @@ class LogReader:
 
     async def __aenter__(self) -> Self:
         try:
-            with _asking("where its topics are"):
+            with asking("where its topics are"):
                 await self._consumer.start()
         except BaseException:
             await stop_consumer(self._consumer)
@@ -214,7 +214,7 @@ class LogReader:
         Raises `KafkaUnavailableError` when the broker does not say.
         """
         topic_partitions = [TopicPartition(self._topic, number) for number in partitions]
-        with _asking(f"the bounds of {self._topic}"):
+        with asking(f"the bounds of {self._topic}"):
             starts = await self._consumer.beginning_offsets(topic_partitions)
             ends = await self._consumer.end_offsets(topic_partitions)
         return {one.partition: (starts[one], ends[one]) for one in topic_partitions}
@@ -222,7 +222,7 @@ class LogReader:
     async def end(self, partition: int) -> int:
         """End offset of a partition. Raises `KafkaUnavailableError` when the broker does not say."""
         topic_partition = TopicPartition(self._topic, partition)
-        with _asking(f"the end of {self._topic}/{partition}"):
+        with asking(f"the end of {self._topic}/{partition}"):
             ends = await self._consumer.end_offsets([topic_partition])
         return int(ends[topic_partition])
 
@@ -232,14 +232,14 @@ class LogReader:
         Raises `KafkaUnavailableError` when the broker does not say.
         """
         topic_partition = TopicPartition(self._topic, partition)
-        with _asking(f"what {self._topic}/{partition} held at a time"):
+        with asking(f"what {self._topic}/{partition} held at a time"):
             found = await self._consumer.offsets_for_times({topic_partition: stamp})
         place = found.get(topic_partition)
         return None if place is None else int(place.offset)
 
 
 @contextmanager
-def _asking(what: str) -> Iterator[None]:
+def asking(what: str) -> Iterator[None]:
     """A question to the broker: `KafkaUnavailableError` when it may be asked again later, else `KafkaError`."""
     try:
         yield
@@ -263,7 +263,7 @@ async def read_commits(brokers: str, group: str, topic: str) -> dict[int, Commit
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
-        with _asking(f"the commits of group {group}"):
+        with asking(f"the commits of group {group}"):
             await admin.start()
             offsets = await admin.list_consumer_group_offsets(group)
     finally:

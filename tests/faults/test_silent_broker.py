@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 import pytest
 
 from pipeline.catalog_files import load_catalog
+from pipeline.errors import KafkaUnavailableError
 from pipeline.settings import Settings
 from pipeline.stream.condition_feed import ConditionFeed
 from pipeline.stream.decode import Decoder
@@ -15,6 +16,7 @@ from pipeline.stream.folding import Folding
 from pipeline.stream.kafka_client import LogConsumer, partition_of
 from pipeline.stream.log_topic import read_log
 from pipeline.stream.partitions import Partitions
+from pipeline.stream.side_consumer import SideConsumer
 from pipeline.telemetry.metrics import Metrics
 from tests.at_work import PREFIX, Corner, LogWatch, drain, forget, make_corner
 from tests.faults.services import killed
@@ -61,14 +63,18 @@ class Scene(NamedTuple):
         return {number: folding.shard.position for number, folding in self.partitions.live.items()}
 
 
-@asynccontextmanager
-async def worker_of(corner: Corner) -> AsyncIterator[Scene]:
+def settings_of(corner: Corner) -> Settings:
     mine: dict[str, Any] = {
         name.removeprefix(PREFIX).lower(): value
         for name, value in corner.environment().items()
         if name.startswith(PREFIX)
     }
-    settings = Settings(**mine)
+    return Settings(**mine)
+
+
+@asynccontextmanager
+async def worker_of(corner: Corner) -> AsyncIterator[Scene]:
+    settings = settings_of(corner)
     catalog = load_catalog(settings.schemas_dir)
     log = await read_log(settings, catalog)
     feed = ConditionFeed(settings, catalog)
@@ -165,3 +171,21 @@ def test_a_rebuild_goes_on_with_what_is_left_once_a_broker_answers(
             return scene.live_at()
 
     assert asyncio.run(take_up()) == expected
+
+
+def test_a_drain_of_the_topics_beside_the_log_does_not_wait_for_a_broker(corner: Corner) -> None:
+    async def drain_both() -> None:
+        settings = settings_of(corner)
+        topics = [f"{corner.prefix}.{kind}" for kind in ("feedback", "outcomes")]
+        consumer = SideConsumer(settings, f"{settings.group}-side", topics)
+        await consumer.start()
+        try:
+            async with asyncio.timeout(60):
+                while not await consumer.read_to_end():
+                    await consumer.fetch(0.1)
+            with killed(corner.stack, "kafka"), pytest.raises(KafkaUnavailableError, match=r"feedback, .*outcomes"):
+                await consumer.read_to_end()
+        finally:
+            await consumer.stop()
+
+    asyncio.run(drain_both())
