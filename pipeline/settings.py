@@ -5,6 +5,7 @@ A secret NAME may be read from the file that the setting `NAME_file` names inste
 Must not know Kafka, ClickHouse or Faust: it hands out addresses, it opens no connection.
 """
 
+import errno
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from pipeline.settings_sources import (
 )
 
 MIN_KEY_BYTES: Final = 16
+KEY_FILE: Final = "pseudonym.key"
 
 _PACKAGE: Final = Path(__file__).resolve().parent
 _HOST_PORT: Final = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}"
@@ -207,7 +209,7 @@ class Settings(BaseSettings):
 
     def pseudonym_key_path(self) -> Path | None:
         """The file that holds the key: the setting, else `pseudonym.key` in the state directory if it exists."""
-        made = self.state_dir / "pseudonym.key"
+        made = self.state_dir / KEY_FILE
         return self.pseudonym_key_file or (made if self.pseudonym_key is None and made.is_file() else None)
 
     def pseudonym_key_bytes(self) -> bytes:
@@ -215,7 +217,10 @@ class Settings(BaseSettings):
         path = self.pseudonym_key_path()
         text = read_secret("pseudonym_key", self.pseudonym_key, path)
         if text is None:
-            message = "no pseudonym key: set TOUCHPOINT_PSEUDONYM_KEY or TOUCHPOINT_PSEUDONYM_KEY_FILE"
+            message = (
+                "no pseudonym key: set TOUCHPOINT_PSEUDONYM_KEY or TOUCHPOINT_PSEUDONYM_KEY_FILE,"
+                " or let `touchpoint stack up` make one for its own stack"
+            )
             raise ConfigError(message)
         key = text.encode()
         if len(key) < MIN_KEY_BYTES:
@@ -260,6 +265,12 @@ def _refuse_contradictions(settings: Settings) -> None:
         if getattr(settings, name) is not None and getattr(settings, f"{name}_file") is not None:
             message = f"both {name} and {name}_file are set: keep one"
             raise ConfigError(message)
+    try:
+        (settings.state_dir / KEY_FILE).exists()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # whatever else is wrong may be mended, or matter to nobody
+            message = "state_dir: the path is too long: set TOUCHPOINT_STATE_DIR to a shorter one"
+            raise ConfigError(message) from None
     if settings.heartbeat_seconds * 3 > settings.session_timeout_seconds:
         message = f"heartbeat_seconds: must be {doc('heartbeat_seconds').valid}"
         raise ConfigError(message)

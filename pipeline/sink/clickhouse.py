@@ -4,8 +4,9 @@ The only module that imports clickhouse_driver. Must not know what the rows say.
 """
 
 import logging
+import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
@@ -165,8 +166,15 @@ class ClickHouse:
                 lives.setdefault(interaction, []).append((topic_id, first_offset))
         return lives
 
+    def hang_up(self) -> None:
+        """Break off what another thread waits for here, if anything: to that thread the server has gone."""
+        connected = self._client.connection.socket
+        if connected is not None:
+            with suppress(OSError):  # gone meanwhile
+                connected.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
-        """Hang up; the next use connects again."""
+        """Disconnect; the next use connects again. For the thread that uses it."""
         self._client.disconnect()
 
 

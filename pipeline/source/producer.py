@@ -6,6 +6,7 @@ Every record's fate is known when `finish` returns. Order within a key holds thr
 import threading
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from types import TracebackType
 from typing import Final, Self
@@ -114,14 +115,13 @@ class RecordProducer:
 
     def _failure(self) -> KafkaError:
         error = self._error
+        away = isinstance(error, RetriableError)
+        reason = "Kafka does not take them, is it running, is its disk full?" if away else "Kafka refuses them"
         message = (
-            f"{self._prefix}: sending failed: {type(error).__name__}: {error}; "
-            f"{self.acknowledged} events are acknowledged; "
-            "run the same command again: events that are already there count as duplicates"
+            f"sending to {', '.join(map(self.name, self._partitions))} failed: {reason} ({error});"
+            " run the same command again: events that are already there count as duplicates"
         )
-        if isinstance(error, RetriableError):
-            return KafkaUnavailableError(message)
-        return KafkaError(message)
+        return KafkaUnavailableError(message) if away else KafkaError(message)
 
     def __enter__(self) -> Self:
         return self
@@ -130,11 +130,9 @@ class RecordProducer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         del kind, error, trace
-        try:
+        # Only records that are given up already can be left; the client's thread is a daemon and ends with the process.
+        with suppress(ClientError):
             self._client.close(timeout=1)
-        except KafkaTimeoutError:
-            # Only records that `finish` has already given up are left.
-            self._client.close(timeout=0)
 
 
 class EventProducer(RecordProducer):

@@ -21,6 +21,7 @@ from pipeline.core.catalog import Catalog
 from pipeline.core.tally import Tally
 from pipeline.errors import KafkaUnavailableError
 from pipeline.settings import Settings
+from pipeline.stream.budget import Budget
 from pipeline.stream.log_topic import read_log, refuse_changed_log
 from pipeline.stream.side_tables import SideTables
 from pipeline.stream.watchdog import Watchdog
@@ -58,11 +59,16 @@ class Process(faust.Worker):
 class Part(Service):
     """A part of the process. `failure` is what ended it, None after a normal end."""
 
-    def __init__(self, settings: Settings, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, settings: Settings, budget: Budget, **options: Any) -> None:  # noqa: ANN401
         super().__init__(**options)
         self.failure: BaseException | None = None
         self._settings = settings
+        self._budget = budget
         self._watchdog = Watchdog(settings.stall_timeout_seconds, 2 * settings.shutdown_seconds)
+
+    def _begin_to_stop(self) -> None:
+        self._budget.begin()
+        self._watchdog.stopping()
 
     async def _fail(self, error: BaseException) -> None:
         """Remember the first failure and end the process in the orderly way."""
@@ -73,8 +79,16 @@ class Part(Service):
 class SideService(Part):
     """Conditions, feedback and outcomes on their way into their tables; `drained` is set when all is worked off."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, *, drain: bool, **options: Any) -> None:  # noqa: ANN401
-        super().__init__(settings, **options)
+    def __init__(
+        self,
+        settings: Settings,
+        budget: Budget,
+        metrics: Metrics,
+        *,
+        drain: bool,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(settings, budget, **options)
         self.drained = asyncio.Event()
         self._metrics = metrics
         self.broker_answers = True
@@ -97,10 +111,10 @@ class SideService(Part):
 
     async def on_stop(self) -> None:
         """Write what is in hand and commit it; after a failure, only let go of everything."""
-        self._watchdog.stopping()
+        self._begin_to_stop()
         try:
             if self._tables is not None:
-                await self._tables.stop(finish=self.failure is None)
+                await self._tables.stop(finish=self.failure is None, budget=self._budget)
         except Exception as error:  # noqa: BLE001  # handed on by run()
             self.failure = self.failure or error
 
@@ -108,9 +122,10 @@ class SideService(Part):
 class LogService(Part):
     """The worker under supervision."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what is shared with the service beside it
         self,
         settings: Settings,
+        budget: Budget,
         catalog: Catalog,
         metrics: Metrics,
         *,
@@ -118,7 +133,7 @@ class LogService(Part):
         drain: bool,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(settings, **options)
+        super().__init__(settings, budget, **options)
         self.tally = Tally()
         self.open = 0
         self._catalog = catalog
@@ -172,9 +187,9 @@ class LogService(Part):
 
     async def on_stop(self) -> None:
         """Finish what is in hand and commit it; after a failure, only let go of everything."""
-        self._watchdog.stopping()
+        self._begin_to_stop()
         if self._worker is not None:
-            await self._worker.stop(finish=self.failure is None)
+            await self._worker.stop(finish=self.failure is None, budget=self._budget)
             self.tally, self.open = self._worker.count()
         self._server.stop()
 
@@ -193,9 +208,10 @@ def run(settings: Settings, catalog: Catalog, *, drain: bool) -> LogService:
             worker_redirect_stdouts=False,
         )
         metrics = Metrics(catalog, placeholders=settings.placeholder_customers)
+        budget = Budget(settings.shutdown_seconds)
         options: dict[str, Any] = {"drain": drain, "loop": app.loop, "beacon": app.beacon}
-        beside = SideService(settings, metrics, **options)
-        service = LogService(settings, catalog, metrics, beside=beside, **options)
+        beside = SideService(settings, budget, metrics, **options)
+        service = LogService(settings, budget, catalog, metrics, beside=beside, **options)
         for part in (beside, service):
             app.service(part)  # type: ignore[arg-type]  # an instance serves as well, says its base class
         app.finalize()

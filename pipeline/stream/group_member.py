@@ -1,5 +1,6 @@
-"""A consumer of the Kafka client, set as every member of our groups needs it."""
+"""A consumer of the Kafka client, set as every member of our groups needs it, and how any consumer is stopped."""
 
+import asyncio
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
@@ -28,3 +29,18 @@ def group_member(settings: Settings, group: str) -> AIOKafkaConsumer:
         max_partition_fetch_bytes=max(1 << 20, 2 * settings.max_record_bytes),
         partition_assignment_strategy=(RangePartitionAssignor,),
     )
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group, if any, and disconnect.
+
+    The client's own `stop` cancels a fetch that waits for a broker, and then falls over that cancellation itself,
+    which would look like one of whoever called it.
+    """
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        caller = asyncio.current_task()
+        if caller is not None and caller.cancelling():
+            raise
+        await consumer._client.close()  # noqa: SLF001  # what `stop` had still to do

@@ -21,7 +21,7 @@ from msgspec import Struct
 from pipeline.errors import KafkaError, KafkaUnavailableError
 from pipeline.settings import Settings
 from pipeline.stream.decode import Record
-from pipeline.stream.group_member import REQUEST_TIMEOUT_MS, group_member
+from pipeline.stream.group_member import REQUEST_TIMEOUT_MS, group_member, stop_consumer
 from pipeline.stream.murmur2 import murmur2
 from pipeline.stream.parsed_records import Piece, hand_out_parsed_records
 
@@ -72,7 +72,7 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
 
     async def stop(self) -> None:
         """Leave the group."""
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
 
     async def fetch(self, wait_seconds: float) -> Batch:
         """The next records of partitions that are not held back; empty after `wait_seconds` without any.
@@ -131,7 +131,7 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
 
     async def ends(self, partitions: set[int]) -> dict[int, int]:
         """The log's ends as the broker reports them now. Raises `KafkaUnavailableError` when it does not."""
-        with _asking(f"the ends of {self._topic}"):
+        with asking(f"the ends of {self._topic}"):
             ends = await self._consumer.end_offsets([TopicPartition(self._topic, number) for number in partitions])
         return {one.partition: end for one, end in ends.items()}
 
@@ -144,7 +144,7 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
     async def first_kept(self, partition: int) -> int:
         """The first offset that retention has left. Raises `KafkaUnavailableError` when the broker does not say."""
         topic_partition = TopicPartition(self._topic, partition)
-        with _asking(f"the beginning of {self._topic}/{partition}"):
+        with asking(f"the beginning of {self._topic}/{partition}"):
             starts = await self._consumer.beginning_offsets([topic_partition])
         return int(starts[topic_partition])
 
@@ -181,18 +181,20 @@ class LogReader:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._consumer.start()
-        except KafkaConnectionError as error:
-            raise KafkaUnavailableError(f"no Kafka broker answers: {error}") from error
+            with asking("where its topics are"):
+                await self._consumer.start()
+        except BaseException:
+            await stop_consumer(self._consumer)
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
 
     async def read(self, partition: int, start: int, stop: int) -> AsyncIterator[Sequence[Record]]:
         """Records with start <= offset < stop, in order, in batches. Ends early only if the log does.
 
-        Raises `KafkaError` when the log is damaged.
+        Waits for a broker that falls silent. Raises `KafkaError` when the log is damaged.
         """
         topic_partition = TopicPartition(self._topic, partition)
         self._consumer.assign([topic_partition])
@@ -207,29 +209,37 @@ class LogReader:
                         yield before
 
     async def bounds(self, partitions: set[int]) -> dict[int, tuple[int, int]]:
-        """First offset still kept and end offset of each partition."""
+        """First offset still kept and end offset of each partition.
+
+        Raises `KafkaUnavailableError` when the broker does not say.
+        """
         topic_partitions = [TopicPartition(self._topic, number) for number in partitions]
-        starts = await self._consumer.beginning_offsets(topic_partitions)
-        ends = await self._consumer.end_offsets(topic_partitions)
+        with asking(f"the bounds of {self._topic}"):
+            starts = await self._consumer.beginning_offsets(topic_partitions)
+            ends = await self._consumer.end_offsets(topic_partitions)
         return {one.partition: (starts[one], ends[one]) for one in topic_partitions}
 
     async def end(self, partition: int) -> int:
         """End offset of a partition. Raises `KafkaUnavailableError` when the broker does not say."""
         topic_partition = TopicPartition(self._topic, partition)
-        with _asking(f"the end of {self._topic}/{partition}"):
+        with asking(f"the end of {self._topic}/{partition}"):
             ends = await self._consumer.end_offsets([topic_partition])
         return int(ends[topic_partition])
 
     async def offset_at(self, partition: int, stamp: int) -> int | None:
-        """The first offset whose time stamp is `stamp` (epoch ms) or later; None when there is none."""
+        """The first offset whose time stamp is `stamp` (epoch ms) or later; None when there is none.
+
+        Raises `KafkaUnavailableError` when the broker does not say.
+        """
         topic_partition = TopicPartition(self._topic, partition)
-        found = await self._consumer.offsets_for_times({topic_partition: stamp})
+        with asking(f"what {self._topic}/{partition} held at a time"):
+            found = await self._consumer.offsets_for_times({topic_partition: stamp})
         place = found.get(topic_partition)
         return None if place is None else int(place.offset)
 
 
 @contextmanager
-def _asking(what: str) -> Iterator[None]:
+def asking(what: str) -> Iterator[None]:
     """A question to the broker: `KafkaUnavailableError` when it may be asked again later, else `KafkaError`."""
     try:
         yield
@@ -247,13 +257,15 @@ def partition_of(partitioner: str, partitions: int) -> Callable[[bytes], int]:
 
 
 async def read_commits(brokers: str, group: str, topic: str) -> dict[int, Committed]:
-    """What the group has committed on this log, by partition."""
+    """What the group has committed on this log, by partition.
+
+    Raises `KafkaUnavailableError` when the broker does not say.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
-        await admin.start()
-        offsets = await admin.list_consumer_group_offsets(group)
-    except ClientError as error:
-        raise KafkaError(f"cannot read the commits of group {group}: {error!r}") from error
+        with asking(f"the commits of group {group}"):
+            await admin.start()
+            offsets = await admin.list_consumer_group_offsets(group)
     finally:
         await admin.close()
     return {

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError as ClientError
+from kafka.errors import UnknownTopicOrPartitionError
 
 from pipeline.core.catalog import Catalog
 from pipeline.errors import KafkaUnavailableError, TopicError
@@ -66,8 +67,11 @@ def _describe(brokers: str, topics: list[str]) -> list[tuple[Log, dict[str, str]
     try:
         described: dict[str, Any] = {one["name"]: one for one in admin.describe_topics(topics)}
         for topic in topics:
-            if described[topic].get("error_code"):
+            code = described[topic].get("error_code")
+            if code == UnknownTopicOrPartitionError.errno:
                 raise TopicError(f"topic {topic} does not exist: run `touchpoint topics apply`")
+            if code:
+                raise KafkaUnavailableError(f"cannot describe {topic} yet: error code {code}")
         resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
         config: dict[str, Any] = admin.describe_configs(resources, config_filter="all")["topic"]
     except ClientError as error:

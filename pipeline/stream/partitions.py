@@ -8,10 +8,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
 
 from pipeline.core.catalog import Catalog
 from pipeline.core.shard import Shard
 from pipeline.core.tally import Tally
+from pipeline.errors import KafkaUnavailableError
 from pipeline.settings import Settings
 from pipeline.stream.condition_feed import ConditionFeed
 from pipeline.stream.decode import Decoder
@@ -24,6 +26,8 @@ from pipeline.stream.writer import GivenUpError
 from pipeline.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
+
+RETRY_SECONDS: Final = 1.0
 
 
 class Partitions:
@@ -67,6 +71,7 @@ class Partitions:
         self._metrics = metrics
         self._limit = RejectLimit(settings)
         self._kept: dict[int, Folding] = {}
+        self._commits: dict[int, Committed] = {}
         self._rebuild: asyncio.Task[None] | None = None
 
     # ---- backpressure ----
@@ -91,31 +96,52 @@ class Partitions:
         finished = await self._finish()
         self.settled = False
         self.number += 1
-        self._kept = self.live if finished else {}
+        self._kept = {**self._kept, **self.live} if finished else {}
         self.retire()
 
     async def assigned(self, partitions: set[int]) -> None:
-        """Go on with what stands at the commit, rebuild the rest."""
-        self.number += 1
+        """Hold everything back until it is known where each of them stands.
+
+        Only that: the client sends no heartbeat before this returns, so a broker that falls silent is asked elsewhere.
+        """
+        self.number += 1  # what the client handed out until now is not folded: others of that assignment were dropped
         self.held_back = False
         self.cancel_rebuild()
-        commits = await read_commits(self._settings.kafka_address(), self._settings.group, self._log.topic)
-        async with self._busy:
-            # Not while a batch is folded, and what was fetched until now counts as of an older assignment: the client
-            # hands out records before this callback returns, and a shard must not come to life between two batches.
-            self.number += 1
+        self.rebuilding = set(partitions)
+        self.consumer.hold_back(partitions)
+        self._rebuild = asyncio.create_task(self._take_up(partitions))
+
+    async def _take_up(self, partitions: set[int]) -> None:
+        try:
+            await self._until_answered(lambda: self._take_up_kept(partitions))
+            await self._until_answered(self._rebuild_all)
+        except GivenUpError:
+            return  # the partitions move on
+        except Exception as error:  # noqa: BLE001  # nobody awaits this task
+            await self._crashed(error)
+
+    async def _take_up_kept(self, partitions: set[int]) -> None:
+        """Go on with what stands at the commit; what was kept beside it is of no use any more."""
+        settings = self._settings
+        commits = self._commits = await read_commits(settings.kafka_address(), settings.group, self._log.topic)
+        async with self._busy:  # a shard must not come to life while a batch is folded
             for partition in partitions & self._kept.keys() & commits.keys():
                 of_our_epoch = epoch_of(commits[partition]) == self._settings.epoch  # else somebody took a higher one
                 if of_our_epoch and self._kept[partition].shard.position == commits[partition].position:
-                    self.live[partition] = self._kept[partition]
+                    self._go_live(self._kept[partition])
             self._kept = {}
-            self.read_again(self.live)
             self.committed = {partition: commits[partition] for partition in self.live}
-            self.rebuilding = partitions - self.live.keys()
-            self.consumer.hold_back(self.rebuilding)
             self.settled = True
-        if self.rebuilding:
-            self._rebuild = asyncio.create_task(self._rebuild_all(commits, self.number))
+
+    async def _until_answered(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Do something again for as long as no broker answers."""
+        while True:
+            try:
+                return await attempt()
+            except KafkaUnavailableError as error:
+                self._progress()
+                log.warning("%s; the same again", error)
+            await asyncio.sleep(RETRY_SECONDS)
 
     def read_again(self, partitions: Iterable[int]) -> None:
         """Fetch next what the live ones of these have not folded: the client has moved past all it handed out."""
@@ -147,32 +173,28 @@ class Partitions:
 
     # ---- rebuild ----
 
-    async def _rebuild_all(self, commits: dict[int, Committed], number: int) -> None:
-        try:
-            async with LogReader(self._settings.kafka_address(), self._log.topic) as reader:
-                for partition in sorted(self.rebuilding):
-                    folding = await self._rebuild_one(reader, partition, commits.get(partition))
-                    async with self._busy:
-                        if number != self.number:
-                            return
-                        self._go_live(folding)
-        except GivenUpError:
-            return  # the partitions move on
-        except Exception as error:  # noqa: BLE001  # nobody awaits this task
-            await self._crashed(error)
+    async def _rebuild_all(self) -> None:
+        """Rebuild what is not live yet."""
+        if not self.rebuilding:
+            return
+        async with LogReader(self._settings.kafka_address(), self._log.topic) as reader:
+            for partition in sorted(self.rebuilding):
+                folding = await self._rebuild_one(reader, partition, self._commits.get(partition))
+                async with self._busy:
+                    self._go_live(folding)
 
     async def _rebuild_one(self, reader: LogReader, partition: int, committed: Committed | None) -> Folding:
         epoch = self._settings.epoch
         horizon = self._catalog.horizon()
         place = await find_place(reader, self._log, partition, committed, epoch=epoch, horizon=horizon)
-        if place.gap is not None:
-            self.report_gap(partition, *place.gap)
         await self._feed.catch_up()
         shard = Shard(self._catalog, place.replay_offset, place.clock, epoch, self._feed.records)
         started = time.monotonic()
         await rebuild(reader, Folding(partition, shard, self._decoder), place, self._look_up, self._progress)
         refuse_other_settings(self._catalog, place.metadata, shard.clock, epoch)
         self._metrics.rebuilt(time.monotonic() - started)
+        if place.gap is not None:
+            self.report_gap(partition, *place.gap)
         log.info(
             "%s/%d: live at offset %d with %d interactions held, rebuilt from offset %d in %.1f s",
             self._log.topic, partition, place.position, len(shard.held), place.replay_offset,

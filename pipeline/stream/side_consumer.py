@@ -13,8 +13,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectio
 from pipeline.errors import KafkaUnavailableError
 from pipeline.settings import Settings
 from pipeline.stream.decode import Record
-from pipeline.stream.group_member import group_member
-from pipeline.stream.kafka_client import MAX_PIECES
+from pipeline.stream.group_member import group_member, stop_consumer
+from pipeline.stream.kafka_client import MAX_PIECES, asking
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class SideConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     async def stop(self) -> None:
         """Leave the group."""
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
 
     async def fetch(self, wait_seconds: float) -> Mapping[Partition, Sequence[Record]]:
         """The next records of all partitions; empty after `wait_seconds` without any, and while held back.
@@ -76,13 +76,17 @@ class SideConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._consumer.resume(*self._consumer.paused())
 
     async def read_to_end(self) -> bool:
-        """Whether all that is ours is read to the end that the broker reports now; False until the group is joined."""
+        """Whether all that is ours is read to the end that the broker reports now; False until the group is joined.
+
+        Raises `KafkaUnavailableError` when the broker does not say.
+        """
         assigned = self._consumer.assignment()
-        try:
-            ends = await self._consumer.end_offsets(list(assigned)) if assigned else {}
-            read = [await self._consumer.position(one) >= ends[one] for one in assigned]
-        except IllegalStateError:  # partitions have moved meanwhile
-            return False
+        with asking(f"the ends of {', '.join(self._topics)}"):
+            try:
+                ends = await self._consumer.end_offsets(list(assigned)) if assigned else {}
+                read = [await self._consumer.position(one) >= ends[one] for one in assigned]
+            except IllegalStateError:  # partitions have moved meanwhile
+                return False
         return self._joined and all(read)
 
     async def behind(self, *, ask: bool) -> dict[str, int]:

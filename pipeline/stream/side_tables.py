@@ -22,13 +22,14 @@ from pipeline.settings import Settings
 from pipeline.sink.block import Block, Written
 from pipeline.sink.rows import LogPartition
 from pipeline.sink.side_rows import TARGETS, SideBlock, SideRow
+from pipeline.stream.budget import FINISHING, LEAVING, Budget
 from pipeline.stream.decode import Record
 from pipeline.stream.decode_side import decode_side
 from pipeline.stream.log_topic import describe_topics
 from pipeline.stream.reject_sender import RejectSender
 from pipeline.stream.rejects import ROOM_BYTES, reject_row
 from pipeline.stream.side_consumer import Partition, SideConsumer
-from pipeline.stream.writer import Inserter
+from pipeline.stream.writer import GivenUpError, Inserter
 from pipeline.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -110,16 +111,16 @@ class SideTables:
         await self._consumer.start()
         self._looking = asyncio.create_task(self._go_on_looking())
 
-    async def stop(self, *, finish: bool) -> None:
+    async def stop(self, *, finish: bool, budget: Budget) -> None:
         """Leave the group; first, with `finish`, write what is in hand, trying once. Anything else is read again."""
-        self._inserter.give_up()
+        self._inserter.try_once()
         if self._looking is not None:
             self._looking.cancel()
         if self._started:
-            await self._finish(write=finish)
-        await self._consumer.stop()
-        await self._sender.stop()
-        self._inserter.close()
+            await self._finish(budget.share(FINISHING), write=finish)
+            for part in (self._consumer, self._sender):
+                await budget.within(LEAVING, part.stop())
+        await self._inserter.close(budget.share(LEAVING))
 
     @property
     def has_work(self) -> bool:
@@ -194,7 +195,10 @@ class SideTables:
         if not await self._inserter.make_durable(cut.block, cut.rejected):
             self._given_up = True
             return
-        await self._consumer.commit(cut.positions)
+        try:
+            await self._inserter.unless_given_up(self._consumer.commit(cut.positions))
+        except GivenUpError:
+            self._given_up = True
 
     async def _go_on_looking(self) -> None:
         """Tell once a second how far behind the topics are; whatever fails here costs a look."""
@@ -208,10 +212,10 @@ class SideTables:
                 log.debug("metrics miss a look beside the log: %r", error)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _finish(self, *, write: bool) -> None:
-        """Wait for what is in flight and, with `write`, write what is in hand, no longer than a shutdown may take."""
+    async def _finish(self, seconds: float, *, write: bool) -> None:
+        """Wait for what is in flight and, with `write`, write what is in hand, no longer than this."""
         try:
-            async with asyncio.timeout(self._settings.shutdown_seconds):
+            async with asyncio.timeout(seconds):
                 if self._in_flight is not None:
                     await asyncio.wait([self._in_flight])
                 if write:
@@ -219,5 +223,6 @@ class SideTables:
                         await self._flush()
         except TimeoutError:
             self._given_up = True
+            self._inserter.give_up()
         if self._given_up:
             log.warning("what was read of conditions, feedback and outcomes since the last commit will be read again")

@@ -18,6 +18,7 @@ from pipeline.core.scored import RANK_TIMED_OUT
 from pipeline.core.tally import Tally
 from pipeline.errors import KafkaUnavailableError, RejectShareError
 from pipeline.settings import Settings
+from pipeline.stream.budget import FINISHING, LEAVING, Budget
 from pipeline.stream.condition_feed import ConditionFeed
 from pipeline.stream.cut import Cutter
 from pipeline.stream.decode import Decoder
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 FOR_EVER: Final = 1 << 50  # ms; as if a partition had stood at its end for ever
 POLL_SECONDS: Final = 0.2
+GIVING_UP_SECONDS: Final = 2.0
 
 
 class Worker:
@@ -71,7 +73,8 @@ class Worker:
         self._busy = asyncio.Lock()  # held while a batch is folded or a block is cut
         self.partitions = Partitions(
             settings, catalog, kafka_log, decoder=decoder, feed=self._feed, busy=self._busy,
-            finish=self._finish, look_up=self._look_up, crashed=crashed, progress=progress, metrics=metrics,
+            finish=lambda: self._finish(settings.shutdown_seconds), look_up=self._look_up,
+            crashed=crashed, progress=progress, metrics=metrics,
         )  # fmt: skip
         self._consumer = self.partitions.consumer = LogConsumer(
             settings,
@@ -105,18 +108,18 @@ class Worker:
         await self._consumer.start()
         self._observer.start()
 
-    async def stop(self, *, finish: bool) -> None:
+    async def stop(self, *, finish: bool, budget: Budget) -> None:
         """Leave the group; first, with `finish`, commit what is in hand. What takes too long is read again."""
         self._observer.stop()
-        if self._started and finish and not await self._finish():
+        if self._started and finish and not await self._finish(budget.share(FINISHING)):
             log.warning("not all was durable in time: what was read beyond the last commit will be read again")
         self.partitions.cancel_rebuild()
         if self._started:
-            await self._consumer.stop()
+            await budget.within(LEAVING, self._consumer.stop())
             self.partitions.cancel_rebuild()  # the client ends a rebalance before it leaves: that began another one
-            await self._sender.stop()
-            await self._feed.stop()
-        self._writer.close()
+            for part in (self._sender, self._feed):
+                await budget.within(LEAVING, part.stop())
+        await self._writer.close(budget.share(LEAVING))
 
     @property
     def has_work(self) -> bool:
@@ -147,7 +150,7 @@ class Worker:
                         return
                 except GivenUpError:
                     self.partitions.read_again(batch)
-                    log.warning("a block was given up because partitions move; it will be read again")
+                    log.warning("a block was given up; it will be read again")
                 except KafkaUnavailableError as error:
                     if drain:
                         raise
@@ -281,16 +284,15 @@ class Worker:
         await self._send_off(FOR_EVER)
         await self._landed()
 
-    async def _finish(self) -> bool:
-        """Make durable what is in hand within `shutdown_seconds`; False if that was given up."""
-        seconds = self._settings.shutdown_seconds
+    async def _finish(self, seconds: float) -> bool:
+        """Make durable what is in hand within this time; False if that was given up."""
         try:
             async with asyncio.timeout(seconds), self._busy:
                 await self._flush()
         except (TimeoutError, GivenUpError):
             self._writer.give_up()
             if self._in_flight is not None:
-                await asyncio.wait([self._in_flight], timeout=seconds)
+                await asyncio.wait([self._in_flight], timeout=GIVING_UP_SECONDS)
                 self._in_flight = None
             self._writer.try_again()
             return False

@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import suppress
+from typing import Final, TypeVar
 
 from pipeline.core.models import Model
 from pipeline.errors import ServiceError
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+HANG_UP_SECONDS: Final = 0.1
+
 
 class GivenUpError(Exception):
     """Something did not become durable in time: whatever was read beyond the last commit is read again."""
@@ -52,6 +55,7 @@ class Inserter:
         self._max_rows = settings.max_block_rows
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="clickhouse")
         self._stop = threading.Event()
+        self._given_up = asyncio.Event()
 
     async def make_durable(self, block: Block, rejected: Sequence[Record]) -> bool:
         """Insert a block and send its rejects, whose records are `rejected`; False when given up.
@@ -65,7 +69,7 @@ class Inserter:
             return False
         self._progress()
         try:
-            await self._persist(lambda: self._send_rejects(block, rejected, written))
+            await self._persist(lambda: self.unless_given_up(self._send_rejects(block, rejected, written)))
         except GivenUpError:
             return False
         return True
@@ -76,19 +80,42 @@ class Inserter:
             columns = ", ".join(target.types)
             await self._run(self._clickhouse.query, f"SELECT {columns} FROM {target.table} LIMIT 0")  # noqa: S608  # our own names
 
-    def give_up(self) -> None:
-        """Stop trying to insert: what is in flight will be read again."""
+    def try_once(self) -> None:
+        """From now on no second attempt is made."""
         self._stop.set()
+
+    def give_up(self) -> None:
+        """Break off what is in flight, whoever does not answer: it will be read again."""
+        self.try_once()
+        self._given_up.set()
+        self._clickhouse.hang_up()
 
     def try_again(self) -> None:
         """Take back `give_up`."""
-        self._stop = threading.Event()
+        self._stop, self._given_up = threading.Event(), asyncio.Event()
 
-    def close(self) -> None:
-        """Give up what is in flight and hang up."""
+    async def close(self, seconds: float) -> None:
+        """Give up what is in flight and disconnect; waits no longer than this."""
         self.give_up()
-        self._thread.submit(self._clickhouse.close)
-        self._thread.shutdown(wait=True)
+        closed = asyncio.get_running_loop().run_in_executor(self._thread, self._clickhouse.close)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not (await asyncio.wait([closed], timeout=HANG_UP_SECONDS))[0]:
+                    self._clickhouse.hang_up()  # the thread may have begun another statement just then
+        self._thread.shutdown(wait=False)
+
+    async def unless_given_up(self, attempt: Awaitable[T]) -> T:
+        """Wait for something; raises `GivenUpError` as soon as told to stop."""
+        trying = asyncio.ensure_future(attempt)
+        stopped = asyncio.create_task(self._given_up.wait())
+        try:
+            await asyncio.wait([trying, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if not trying.done():
+                raise GivenUpError
+            return await trying
+        finally:
+            trying.cancel()
+            stopped.cancel()
 
     async def _run(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -151,7 +178,7 @@ class Writer(Inserter):
         Raises ClickHouseError when only an operator can help.
         """
         durable = await self.make_durable(cut.block, cut.rejected) and await self._run(self._write_clocks, cut)
-        committed = durable and await self._consumer.commit(cut.positions)
+        committed = durable and await self._commit(cut)
         if committed:
             self.refusal = ""
             self._metrics.interactions_ended(cut.ended)
@@ -159,6 +186,12 @@ class Writer(Inserter):
         elif durable:
             self._metrics.commit_refused()
         return committed
+
+    async def _commit(self, cut: Cut) -> bool:
+        try:
+            return await self.unless_given_up(self._consumer.commit(cut.positions))
+        except GivenUpError:
+            return False
 
     def _insert(self, block: Block) -> Written | None:
         started = time.monotonic()

@@ -1,5 +1,6 @@
 """A stack of their own for tests that kill and freeze what it is made of."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.fault)
+
+
+@pytest.fixture(autouse=True)
+def _sweep() -> Iterator[None]:
+    """What a client that could not connect left behind is swept up before the next test, which it would disturb."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="package")

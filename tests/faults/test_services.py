@@ -1,8 +1,6 @@
 """Kafka and ClickHouse die and come back while a worker is at work: it resumes by itself, and nothing is lost."""
 
-import gc
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +11,8 @@ from tests.faults.services import killed
 from tests.integration.conftest import RunningStack
 from tests.traffic import send, sending, unruly
 
-# kafka-python leaves sockets behind when it cannot connect; they are swept up before the next test.
+# What cannot connect leaves sockets behind.
 pytestmark = [pytest.mark.timeout(180), pytest.mark.filterwarnings("ignore::ResourceWarning")]
-
-
-@pytest.fixture(autouse=True)
-def _sweep() -> Iterator[None]:
-    yield
-    gc.collect()
 
 
 @pytest.mark.parametrize("service", ["clickhouse", "kafka"])

@@ -1,6 +1,5 @@
 """ClickHouse dies under answers and outcomes: they wait for it, or are read again by the next worker."""
 
-import gc
 import signal
 import time
 from collections.abc import Iterator
@@ -13,16 +12,10 @@ from tests.faults.services import frozen, killed, process_id
 from tests.integration.conftest import RunningStack
 from tests.integration.test_side_tables import SETTINGS, counts, encoded, events, send
 
-# kafka-python leaves sockets behind when it cannot connect; they are swept up before the next test.
+# What cannot connect leaves sockets behind.
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 ALL = [50, 90, 150]
-
-
-@pytest.fixture(autouse=True)
-def _sweep() -> Iterator[None]:
-    yield
-    gc.collect()
 
 
 @pytest.fixture

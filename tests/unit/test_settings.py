@@ -153,6 +153,11 @@ class TestAddresses:
         expected = f"no running stack in {tmp_path}: run `touchpoint stack up`, or set TOUCHPOINT_CLICKHOUSE"
         assert str(caught.value) == expected
 
+    @pytest.mark.parametrize("path", ["a" * 300, "/a" * 2500], ids=["one name", "all of it"])
+    def test_a_path_that_no_file_system_takes_is_refused(self, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TOUCHPOINT_STATE_DIR", path)
+        assert mistakes() == ["state_dir: the path is too long: set TOUCHPOINT_STATE_DIR to a shorter one"]
+
     @pytest.mark.parametrize("content", ["", "[]", "{}", '{"kafka": {}}', '{"kafka": null}'])
     def test_a_damaged_state_file_is_named(self, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "stack.json").write_text(content)

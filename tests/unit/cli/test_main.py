@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import NoReturn
@@ -96,3 +97,16 @@ def test_help_loads_none_of_the_heavy_libraries() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
     assert loaded & HEAVY == set()
+
+
+def test_an_interrupt_while_modules_are_imported_is_one_line() -> None:
+    script = "import pipeline.cli, signal; signal.raise_signal(signal.SIGINT)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "touchpoint: interrupted\n")
+
+
+def test_any_other_mistake_keeps_its_traceback() -> None:
+    script = "import pipeline.cli; raise ValueError('a mistake')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")

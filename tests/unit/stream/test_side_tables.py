@@ -1,7 +1,7 @@
 """The service beside the log with a client and a table that answer at once."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 import orjson
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from pipeline.core.record import DecodedSide
 from pipeline.settings import Settings
 from pipeline.stream import side_tables
+from pipeline.stream.budget import Budget
 from pipeline.stream.decode import Record
 from pipeline.stream.place import Log
 from pipeline.stream.side_consumer import Partition
@@ -75,10 +76,14 @@ class Table:
             raise self.error
         return True
 
-    def give_up(self) -> None:
-        """Nothing is ever in flight for long."""
+    def try_once(self) -> None:
+        """It answers at once."""
 
-    close = give_up
+    async def close(self, _seconds: float) -> None:
+        """Nothing to hang up."""
+
+    async def unless_given_up(self, attempt: Awaitable[None]) -> None:
+        await attempt
 
 
 async def started(monkeypatch: pytest.MonkeyPatch, metrics: Metrics | None = None) -> tuple[SideTables, Client]:
@@ -136,7 +141,7 @@ def test_topics_tell_what_was_read_and_how_far_behind_they_are(monkeypatch: pyte
         client.batches.append({(TOPIC, 0): [good, bad, other]})  # the first of them repeats the one before
         client.lag = 42
         await work_on(tables)
-        await tables.stop(finish=True)
+        await tables.stop(finish=True, budget=Budget(5.0))
 
     asyncio.run(scene())
     assert value(metrics, "touchpoint_side_records_consumed_total", topic="conditions") == 4
@@ -151,7 +156,7 @@ def test_a_client_that_does_not_say_how_far_behind_it_is_disturbs_nothing(monkey
         tables, client = await started(monkeypatch)
         client.lag = None
         await work_on(tables)
-        await tables.stop(finish=True)
+        await tables.stop(finish=True, budget=Budget(5.0))
         assert client.committed == {(TOPIC, 0): 8}
         assert len(client.asked) > 1
 

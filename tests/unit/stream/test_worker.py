@@ -8,6 +8,7 @@ import pytest
 from pipeline.errors import KafkaUnavailableError
 from pipeline.settings import Settings
 from pipeline.stream import worker as module
+from pipeline.stream.budget import Budget
 from pipeline.stream.kafka_client import Batch
 from pipeline.stream.place import Log
 from pipeline.stream.worker import Worker
@@ -44,7 +45,7 @@ class Idle:
     async def check(self, _: object) -> None:
         """All tables are there."""
 
-    def close(self) -> None:
+    async def close(self, _seconds: float) -> None:
         """Nothing to hang up."""
 
     async def read_to_end(self, _: set[int]) -> bool:
@@ -129,7 +130,7 @@ def test_a_rebalance_that_the_client_ends_before_it_leaves_leaves_no_rebuild_beh
 
         monkeypatch.setattr(worker.partitions.consumer, "stop", assigned_meanwhile)
         await worker.start()
-        await worker.stop(finish=False)
+        await worker.stop(finish=False, budget=Budget(5.0))
         return worker.partitions.rebuilding
 
     assert asyncio.run(scene()) == set()
