@@ -8,7 +8,16 @@ from pipeline.core.conditions import Conditions, Misses
 from pipeline.core.events import RANKS, InteractionEvent, Operation, Outcome, WrappedUp
 from pipeline.core.interaction import Interaction
 from pipeline.core.passage import Fact
-from pipeline.core.scored import RANK_ENDED, RANK_TIMED_OUT, Attributes, ScoredInteraction, State, row_version
+from pipeline.core.scored import (
+    ENDED,
+    RANK_ENDED,
+    RANK_TIMED_OUT,
+    TIMED_OUT,
+    Attributes,
+    ScoredInteraction,
+    State,
+    row_version,
+)
 from pipeline.core.scoring import score
 from pipeline.core.signals import derive
 
@@ -57,9 +66,9 @@ def standing_of(
     held: Interaction, state: State, step: int, opened_at: int
 ) -> tuple[int, int | None, Outcome | None, int]:
     """End of customer time, the time as of which an open one is read, outcome, and the rank of the state."""
-    if state is State.ENDED:
+    if state is ENDED:
         return customer_end(held, state), None, held.ending_outcome, RANK_ENDED
-    if state is State.TIMED_OUT:
+    if state is TIMED_OUT:
         return customer_end(held, state), None, Outcome.TIMED_OUT, RANK_TIMED_OUT
     as_of = opened_at + (held.windows.provisional_after << step)
     return as_of, as_of, None, step + 1
@@ -67,7 +76,7 @@ def standing_of(
 
 def customer_end(held: Interaction, state: State) -> int:
     """When customer time ended: the last end event, else the latest event of its channel."""
-    if state is State.ENDED and held.ending is not None:
+    if state is ENDED and held.ending is not None:
         return held.ending[0]
     own = (time for time, _, _, event in held.facts if not isinstance(event, Operation | WrappedUp))
     return max(own, default=held.opened_at or 0)

@@ -78,9 +78,10 @@ class Samples:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
+        self.tolerance = kind.tolerance
         self.actives = 0
         self._samples: list[Sample] = []
-        self._times: list[int] = []  # of the same: whole numbers are found sooner
+        self.times: list[int] = []  # of the same: whole numbers are found sooner
 
     def add(self, record: ConditionRecord) -> None:
         """Take a value; the newest ones are kept, far more than any open window needs."""
@@ -88,10 +89,10 @@ class Samples:
         if samples and sample < samples[-1]:
             position = bisect_right(samples, sample)
             samples.insert(position, sample)
-            self._times.insert(position, record.time)
+            self.times.insert(position, record.time)
         else:
             samples.append(sample)
-            self._times.append(record.time)
+            self.times.append(record.time)
         if self.kind.active is not None:
             self.actives += self.kind.active(record.value)
         if len(samples) > MAX_SAMPLES:
@@ -99,32 +100,28 @@ class Samples:
 
     def forget(self, before: int) -> None:
         """Drop what is older, but for the value that held then."""
-        position = bisect_left(self._times, before) - 1
+        position = bisect_left(self.times, before) - 1
         if position > 0:
             self._drop(position)
 
     def _drop(self, count: int) -> None:
         self.actives -= sum(self.kind.is_active(value) for _, _, value, _ in self._samples[:count])
-        del self._samples[:count], self._times[:count]
-
-    def count(self, start: int, end: int) -> int:
-        """Records with start <= time <= end."""
-        return bisect_right(self._times, end) - bisect_left(self._times, start)
+        del self._samples[:count], self.times[:count]
 
     def as_of(self, time: int) -> tuple[float | None, str]:
         """The value that held at a time, or None and the cause."""
-        position = bisect_right(self._times, time) - 1
+        position = bisect_right(self.times, time) - 1
         if position < 0:
             return None, "never"
         since, _, value, until = self._samples[position]
-        return (value, "") if time <= min(since + self.kind.tolerance, until) else (None, "stale")
+        return (value, "") if time <= min(since + self.tolerance, until) else (None, "stale")
 
     def held(self, start: int, end: int) -> list[tuple[float, int]]:
         """(value, milliseconds) of each value that held between start and end."""
-        samples, tolerance = self._samples, self.kind.tolerance
-        position = bisect_right(self._times, start)
+        samples, tolerance = self._samples, self.tolerance
+        position = bisect_right(self.times, start)
         position -= position > 0
-        beyond = bisect_right(self._times, end)
+        beyond = bisect_right(self.times, end)
         pieces = []
         while position < beyond:
             since, _, value, until = samples[position]
@@ -143,6 +140,11 @@ class Samples:
 
     def mean(self, start: int, end: int) -> float | None:
         """The mean over the time between; the plain last value where no time passed; None if none held."""
+        times = self.times
+        position = bisect_right(times, start)
+        if position and (position == len(times) or times[position] > end):  # one value all the time, as mostly
+            since, _, value, until = self._samples[position - 1]
+            return value if start <= since + self.tolerance and start <= until else None
         pieces = self.held(start, end)
         total = sum(milliseconds for _, milliseconds in pieces) if len(pieces) > 1 else 0
         if not total:
@@ -151,7 +153,7 @@ class Samples:
 
     def was_active(self, start: int, end: int) -> bool:
         """Whether a value worth naming held between start and end."""
-        return self.actives > 0 and any(self.kind.is_active(value) for value, _ in self.held(start, end))
+        return any(self.kind.is_active(value) for value, _ in self.held(start, end))
 
 
 class Watched(Struct, frozen=True, gc=False):
@@ -202,8 +204,8 @@ class Conditions:
         active: list[str] = []
         records = 0
         for label, samples in watched.all:
-            records += samples.count(since - samples.kind.tolerance, end)
-            if samples.was_active(started_at, end):
+            records += bisect_right(samples.times, end) - bisect_left(samples.times, since - samples.tolerance)
+            if samples.actives and samples.was_active(started_at, end):
                 active.append(label)
         signals: dict[str, float] = {}
         misses: list[tuple[str, str]] = []

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.core.conditions import subjects_of
 from pipeline.core.interaction import NEVER, Interaction
-from pipeline.core.scored import State
+from pipeline.core.scored import ENDED, OPEN
 
 CLOCK_SKEW = 5 * 60 * 1000  # ms; an event may lie this far ahead of the clock
 
@@ -18,7 +18,7 @@ class Correctable:
     def note(self, held: Interaction, clock: int) -> None:
         """It changed when the clock stood there."""
         self.drop(held)
-        if held.state is not State.OPEN:
+        if held.state is not OPEN:
             self._changed_at[held] = max(clock, held.folded_clock)
 
     def drop(self, held: Interaction) -> None:
@@ -45,5 +45,5 @@ class Correctable:
                 time = since_at[touch_point.name] = min((since[subject] for subject in here), default=NEVER)
             if changed_at + CLOCK_SKEW < time:
                 continue
-            if held.state is not State.ENDED or held.ending is None or held.ending[0] >= time:
+            if held.state is not ENDED or held.ending is None or held.ending[0] >= time:
                 yield held

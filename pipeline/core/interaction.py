@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pipeline.core.catalog import Channel, TouchPoint, Windows
 from pipeline.core.events import RANKS, Ended, Event, NoShow, Outcome, Reopened, Saved
 from pipeline.core.record import Decoded
-from pipeline.core.scored import State
+from pipeline.core.scored import OPEN, TIMED_OUT
 
 if TYPE_CHECKING:
     from pipeline.core.passage import Fact
@@ -29,6 +29,14 @@ class Standing(enum.Enum):
     PARTIAL = "partial"
     LATE = "late"
     ORPHAN = "orphan"
+
+
+# By these names, as the states in `scored.py`.
+UNDECIDED: Final = Standing.UNDECIDED
+OWN: Final = Standing.OWN
+PARTIAL: Final = Standing.PARTIAL
+LATE: Final = Standing.LATE
+ORPHAN: Final = Standing.ORPHAN
 
 
 class Interaction:
@@ -63,11 +71,11 @@ class Interaction:
         self.opened_at: int | None = None
         self.ending: EndingOrder | None = None
         self.ending_outcome: Outcome | None = None
-        self.state = State.OPEN
+        self.state = OPEN
         self.step = -1
         self.idle_rank = -1
         self.timed_out_clock = 0
-        self.standing = Standing.UNDECIDED
+        self.standing = UNDECIDED
         self.earlier: bool | None = None
         self.over = self.dead = self.dirty = self.counted = False
         self.open_at: str | None = None
@@ -76,18 +84,18 @@ class Interaction:
     @property
     def lasts(self) -> bool:
         """Whether it has neither ended nor timed out."""
-        return self.state is State.OPEN and not self.dead
+        return self.state is OPEN and not self.dead
 
     @property
     def correctable(self) -> bool:
         """Whether it has ended or timed out, as a life that counts, and evidence may still correct it."""
-        decided = self.standing is Standing.OWN or self.standing is Standing.PARTIAL
-        return decided and not self.over and self.state is not State.OPEN
+        decided = self.standing is OWN or self.standing is PARTIAL
+        return decided and not self.over and self.state is not OPEN
 
     @property
     def unanswered(self) -> bool:
         """Whether it may be the tail of an earlier life, and nobody has looked yet."""
-        return self.standing is Standing.UNDECIDED and self.earlier is None
+        return self.standing is UNDECIDED and self.earlier is None
 
     @property
     def records(self) -> int:
@@ -124,7 +132,7 @@ class Interaction:
         """The clock after which evidence is late."""
         windows = self.windows
         latest = self.folded_clock
-        if self.state is State.TIMED_OUT and self.timed_out_clock > latest:
+        if self.state is TIMED_OUT and self.timed_out_clock > latest:
             latest = self.timed_out_clock
         longest = self.first_clock + windows.max_open + windows.idle_timeout + 2 * windows.correction_window
         until = latest + windows.correction_window
@@ -138,10 +146,10 @@ class Interaction:
         """The clock after which something is to be decided next."""
         if self.over or self.dead:
             return self.forgettable_after()
-        if self.state is State.OPEN:
+        if self.state is OPEN:
             deadline, step_clock = self.deadline(), self.step_clock(self.step + 1)
             return deadline if deadline < step_clock else step_clock
-        if not self.opened and self.standing is Standing.UNDECIDED:
+        if not self.opened and self.standing is UNDECIDED:
             return self.deadline()
         return self.correctable_until()
 

@@ -9,9 +9,9 @@ from typing import Final
 from pipeline.core.assess import assess
 from pipeline.core.conditions import Conditions
 from pipeline.core.events import RejectReason
-from pipeline.core.interaction import Interaction, Standing
+from pipeline.core.interaction import OWN, PARTIAL, UNDECIDED, Interaction
 from pipeline.core.record import Rejection
-from pipeline.core.scored import RANK_TIMED_OUT, ScoredInteraction, State
+from pipeline.core.scored import OPEN, RANK_TIMED_OUT, TIMED_OUT, ScoredInteraction, State
 from pipeline.core.still_open import StillOpen
 from pipeline.core.tally import Tally
 
@@ -64,7 +64,7 @@ class Output:
                 yield
             if not held.dirty or held.dead or held.over:
                 continue
-            if held.standing is not Standing.UNDECIDED:
+            if held.standing is not UNDECIDED:
                 self.write(held, held.state, held.step)
             elif held.opened:
                 waiting.append(held)
@@ -80,12 +80,12 @@ class Output:
         for number, held in enumerate(due, 1):
             if number % SCORED_AT_ONCE == 0:
                 yield
-            if held.state is not State.OPEN or held.standing not in {Standing.OWN, Standing.PARTIAL}:
+            if held.state is not OPEN or held.standing not in {OWN, PARTIAL}:
                 continue
             if clock > held.deadline():
-                state, step, rank = State.TIMED_OUT, held.step, RANK_TIMED_OUT
+                state, step, rank = TIMED_OUT, held.step, RANK_TIMED_OUT
             else:
-                state, step = State.OPEN, max(held.step, held.passed_step(clock))
+                state, step = OPEN, max(held.step, held.passed_step(clock))
                 rank = step + 1
             if rank > max(held.idle_rank, held.step + 1):
                 held.idle_rank = rank
@@ -97,11 +97,11 @@ class Output:
     def write(self, held: Interaction, state: State, step: int) -> None:
         """Score one interaction as it stands in `state`, if there is something to show of it."""
         held.dirty = False
-        unseen = held.touch_point is None or (state is State.OPEN and step < 0)
+        unseen = held.touch_point is None or (state is OPEN and step < 0)
         if self.writing and not unseen:
             scored, misses = assess(held, state, step, self._epoch, self._conditions)
             self._written.append(scored)
-            if state is not State.OPEN and not held.counted:
+            if state is not OPEN and not held.counted:
                 held.counted = True
                 self._ended.append(scored)
                 if misses:
@@ -126,7 +126,7 @@ class Output:
         tally = self.tally
         tally.applied -= held.events
         tally.duplicates -= held.duplicates
-        tally.ended -= held.state is not State.OPEN
+        tally.ended -= held.state is not OPEN
         tally.rejected[RejectReason.CONFLICT] -= len(refused) - held.records
         tally.rejected[reason] += len(refused)
 
@@ -135,8 +135,8 @@ class Output:
         self.writing = True
         self.tally = Tally()
         for held in self._changed:
-            held.dirty = held.opened and held.standing is Standing.UNDECIDED and not held.over
-            held.counted = held.state is not State.OPEN and not held.dirty
+            held.dirty = held.opened and held.standing is UNDECIDED and not held.over
+            held.counted = held.state is not OPEN and not held.dirty
         self._changed = [held for held in self._changed if held.dirty]
 
     def write_again(self, lives: Iterable[Interaction]) -> None:

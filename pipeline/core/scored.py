@@ -21,6 +21,12 @@ class State(enum.StrEnum):
     ENDED = "ended"
 
 
+# By these names: to look a member up in its class costs more than to compare it (tests/bench).
+OPEN: Final = State.OPEN
+TIMED_OUT: Final = State.TIMED_OUT
+ENDED: Final = State.ENDED
+
+
 class Attributes(Struct, frozen=True, gc=False, kw_only=True):
     """What the events say about who and what; each the latest that an event named. Identifiers are in clear here."""
 

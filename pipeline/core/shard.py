@@ -13,11 +13,11 @@ from pipeline.core.commit import Mark
 from pipeline.core.conditions import KINDS, ConditionRecord, Conditions
 from pipeline.core.correctable import CLOCK_SKEW, Correctable
 from pipeline.core.events import InteractionEvent, RejectReason
-from pipeline.core.interaction import NEVER, Interaction, Standing
+from pipeline.core.interaction import LATE, NEVER, ORPHAN, OWN, PARTIAL, UNDECIDED, Interaction, Standing
 from pipeline.core.output import Output
 from pipeline.core.pauses import LookupNeeded, MoreDue
 from pipeline.core.record import Decoded, Reject
-from pipeline.core.scored import State
+from pipeline.core.scored import ENDED, OPEN, TIMED_OUT
 from pipeline.core.timers import Timers
 
 NO_CUSTOMER: Final = "no event of a customer belongs to this operation"
@@ -89,7 +89,7 @@ class Shard:
 
     def _is_refused(self, held: Interaction, record: Decoded, origin: object) -> bool:
         """Reject a record of an interaction that is over, unless it is the customer's first event: a new life."""
-        orphan = held.standing is Standing.ORPHAN
+        orphan = held.standing is ORPHAN
         if orphan and isinstance(record.event, InteractionEvent):
             return False
         reason, detail = (RejectReason.ORPHAN, NO_CUSTOMER) if orphan else (RejectReason.LATE, OVER)
@@ -119,7 +119,7 @@ class Shard:
         held.idle_rank = -1
         self.output.tally.duplicates += 1
         held.folded_clock = clock
-        if held.state is not State.OPEN:
+        if held.state is not OPEN:
             self._change(held)
 
     def _fold_new(self, held: Interaction, record: Decoded, origin: object, clock: int) -> None:
@@ -136,9 +136,9 @@ class Shard:
             self.output.still_open.note(held)
         if held.opened_at is None:
             held.opened_at = record.time
-        if held.ending_outcome is not None or state is not State.OPEN:
+        if held.ending_outcome is not None or state is not OPEN:
             self._fold_into_ended(held, clock)
-        if held.opened and held.earlier is not None and held.standing is Standing.UNDECIDED:
+        if held.opened and held.earlier is not None and held.standing is UNDECIDED:
             self._decide(held)  # it was looked up before its opening event came
             self._timers.set(held, held.next_due())
         elif held.timer == NEVER or held.state is not state or held.channel is not channel:
@@ -148,10 +148,10 @@ class Shard:
         """The interaction ends, is corrected, or is open again."""
         before = held.state
         if held.ending_outcome is not None:
-            held.state = State.ENDED
-            self.output.tally.ended += before is State.OPEN
-        elif before is State.ENDED:
-            held.state = State.OPEN
+            held.state = ENDED
+            self.output.tally.ended += before is OPEN
+        elif before is ENDED:
+            held.state = OPEN
             held.step = max(held.step, held.passed_step(clock), 0)
             self.output.tally.ended -= 1
         self._change(held)
@@ -172,10 +172,10 @@ class Shard:
             held.windows = held.channel.windows
         if opens:
             held.opened = True
-            if held.standing is Standing.UNDECIDED:
+            if held.standing is UNDECIDED:
                 held.opened_at = record.time
                 if record.time >= held.oldest_unseen() + CLOCK_SKEW:
-                    held.standing = Standing.OWN
+                    held.standing = OWN
                     held.refusable = None
 
     # ---- what is due by the clock ----
@@ -199,9 +199,9 @@ class Shard:
 
     def _settle(self, held: Interaction, clock: int) -> bool:
         """Move one interaction through everything that is due; False if a look-up must be answered first."""
-        if held.state is State.OPEN:
+        if held.state is OPEN:
             self._age(held, clock)
-        if held.standing is Standing.UNDECIDED and self._must_decide(held, clock):
+        if held.standing is UNDECIDED and self._must_decide(held, clock):
             if held.earlier is None:
                 return False
             self._decide(held)
@@ -216,7 +216,7 @@ class Shard:
         deadline = held.deadline()
         if clock > deadline:
             held.timed_out_clock = deadline
-            held.state = State.TIMED_OUT
+            held.state = TIMED_OUT
             self.output.tally.ended += 1
             self._change(held)
         elif (step := held.passed_step(clock)) > held.step:
@@ -225,14 +225,14 @@ class Shard:
 
     def _must_decide(self, held: Interaction, clock: int) -> bool:
         if held.opened:
-            return held.state is not State.OPEN and clock > held.correctable_until()
+            return held.state is not OPEN and clock > held.correctable_until()
         return clock > held.deadline()
 
     def answer(self, earlier: Mapping[str, bool]) -> None:
         """Take the answers to `LookupNeeded` or `questions`: which ids have a row of an earlier life."""
         for interaction_id, found in earlier.items():
             held = self.held.get(interaction_id)
-            if held is not None and held.standing is Standing.UNDECIDED:
+            if held is not None and held.standing is UNDECIDED:
                 held.earlier = found
                 if held.opened:
                     self._decide(held)
@@ -241,15 +241,15 @@ class Shard:
     def _decide(self, held: Interaction) -> None:
         if held.earlier:
             self.output.reject_all(held, RejectReason.LATE, "its interaction was over and forgotten")
-            self._bury(held, Standing.LATE)
+            self._bury(held, LATE)
         elif held.opened:
-            held.standing = Standing.OWN
+            held.standing = OWN
             self.output.touch(held)
         elif held.channel is None:
             self.output.reject_all(held, RejectReason.ORPHAN, NO_CUSTOMER)
-            self._bury(held, Standing.ORPHAN)
+            self._bury(held, ORPHAN)
         else:
-            held.standing = Standing.PARTIAL
+            held.standing = PARTIAL
             self.output.touch(held)
         held.refusable = None
 

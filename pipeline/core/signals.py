@@ -38,11 +38,12 @@ from pipeline.core.stays import FIRST_STAY, WAIT, Stay
 
 Signals = dict[str, float]
 Spent = dict[str, int]
-Work = tuple[str, int, int, bool]  # an operation: system, start, milliseconds, whether it failed
+Work = tuple[int, Operation]  # the start, at most the end of customer time
 
 NO_SYSTEMS: Final[frozenset[str]] = frozenset()
 ARRIVED: Final = RANKS[Arrived]
 OPERATION: Final = RANKS[Operation]
+OK: Final = OperationStatus.OK
 WRAPPED_UP: Final = RANKS[WrappedUp]
 
 
@@ -72,10 +73,10 @@ def derive(  # noqa: PLR0913, PLR0917  # one call in one place, all of it decide
             signals[WAIT] = 0.0
     for name, milliseconds in spent.items():
         signals[name] = milliseconds / 1000
-    systems, system_seconds = NO_SYSTEMS, {}
+    systems = NO_SYSTEMS
+    system_seconds: dict[str, float] = {}
     if reading.operations:
-        systems = add_operations(signals, reading.operations)
-        system_seconds = overlap_seconds(reading.operations, served_at, end)
+        systems, system_seconds = add_operations(signals, reading.operations, served_at, end)
     return Passage(
         started_at=start_of_customer_time(facts, end),
         served_at=served_at,
@@ -102,10 +103,13 @@ class Reading:
 
     def walk(self, facts: Iterable[Fact], stay: Stay, end: int) -> None:
         """Follow the customer from `stay` to `end` and note what happens on the way."""
-        spent = self.spent
+        spent, operations = self.spent, self.operations
         since = end
         for fact_time, rank, _, event in facts:
             time = fact_time if fact_time < end else end
+            if rank == OPERATION:  # summed when the span of the service is known
+                operations.append((time, event))  # type: ignore[arg-type]  # of its rank there are no others
+                continue
             after = stay.after[rank]
             if after is not stay:
                 if stay.clock:
@@ -114,7 +118,7 @@ class Reading:
             note = NOTES[rank]
             if note is not None:
                 note(self, time, event)
-            if event.attempt is not None and rank != OPERATION:
+            if event.attempt is not None:
                 self.signals["attempt"] = float(event.attempt)
         if stay.clock:
             spent[stay.clock] = spent.get(stay.clock, 0) + end - since
@@ -144,33 +148,31 @@ def start_of_customer_time(facts: Iterable[Fact], end: int) -> int:
     return end
 
 
-def add_operations(signals: Signals, operations: Iterable[Work]) -> frozenset[str]:
-    """Add seconds and failures of each backend system to `signals`; returns the systems."""
+def add_operations(
+    signals: Signals, operations: Iterable[Work], start: int | None, end: int
+) -> tuple[frozenset[str], dict[str, float]]:
+    """Add seconds and failures of each backend system to `signals`.
+
+    Returns the systems, and the seconds of each between `start` and `end`: parallel operations add up, no start means
+    none.
+    """
     spent: Spent = {}
     failures: Spent = {}
-    for system, _, milliseconds, failed in operations:
-        if system in spent:
-            spent[system] += milliseconds
-            failures[system] += failed
-        else:
-            spent[system], failures[system] = milliseconds, int(failed)
+    inside: Spent = {}
+    for time, operation in operations:
+        system = operation.system
+        milliseconds = whole_milliseconds(operation.seconds)
+        spent[system] = spent.get(system, 0) + milliseconds
+        failures[system] = failures.get(system, 0) + (operation.status is not OK)
+        if start is not None:
+            until = time + milliseconds
+            overlap = (until if until < end else end) - (time if time > start else start)
+            if overlap > 0:
+                inside[system] = inside.get(system, 0) + overlap
     for system, milliseconds in spent.items():
         signals[f"operation_seconds.{system}"] = milliseconds / 1000
         signals[f"operation_failures.{system}"] = float(failures[system])
-    return frozenset(spent)
-
-
-def overlap_seconds(operations: Iterable[Work], start: int | None, end: int) -> dict[str, float]:
-    """Seconds of each system's operations between `start` and `end`: parallel ones add up, no start means none."""
-    inside: Spent = {}
-    if start is None:
-        return {}
-    for system, time, milliseconds, _ in operations:
-        until = time + milliseconds
-        overlap = (until if until < end else end) - (time if time > start else start)
-        if overlap > 0:
-            inside[system] = inside.get(system, 0) + overlap
-    return {system: milliseconds / 1000 for system, milliseconds in inside.items()}
+    return frozenset(spent), {system: milliseconds / 1000 for system, milliseconds in inside.items()}
 
 
 def whole_milliseconds(seconds: float) -> int:
@@ -197,13 +199,6 @@ def begin_service(reading: Reading, time: int, _: Event) -> None:
         reading.served_at = time
 
 
-def keep_operation(reading: Reading, time: int, event: Event) -> None:
-    """Operations are summed when the span of the service is known."""
-    work = cast("Operation", event)
-    failed = work.status is not OperationStatus.OK
-    reading.operations.append((work.system, time, whole_milliseconds(work.seconds), failed))
-
-
 def add_step(reading: Reading, _: int, event: Event) -> None:
     """A step's seconds, and whether it failed."""
     step = cast("Step", event)
@@ -219,7 +214,6 @@ def add_upload(reading: Reading, _: int, event: Event) -> None:
 
 NOTES_BY_TYPE: Final[dict[type[Event], Note]] = {
     Served: begin_service,
-    Operation: keep_operation,
     Step: add_step,
     Uploaded: add_upload,
     Transferred: counts("transfers"),
