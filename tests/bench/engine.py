@@ -22,6 +22,7 @@ from pipeline.core.catalog import Catalog
 from pipeline.core.record import Decoded
 from pipeline.core.scored import ScoredInteraction
 from pipeline.core.shard import Shard
+from pipeline.core.side_events import SIDE_EVENTS
 from pipeline.settings import Settings, load_settings
 from pipeline.sink.clickhouse import connect
 from pipeline.sink.rows import SCORE_COLUMNS, SCORES, LogPartition, Pseudonyms, score_columns
@@ -147,6 +148,7 @@ def main() -> int:
         print("the recorded calls are not here: set TOUCHPOINT_TEST_DATA to their folder")
         return 1
     gc.set_threshold(YOUNG_OBJECTS)
+    print(f"Python {sys.version.splitlines()[0]}")  # builds differ: without its own optimisations it takes longer
     with tempfile.TemporaryDirectory() as state:
         os.environ |= {"TOUCHPOINT_STATE_DIR": state, "TOUCHPOINT_METRICS_PORT": "0"}
         touchpoint("stack", "up")
@@ -168,10 +170,14 @@ def main() -> int:
 
 
 async def count_events(settings: Settings) -> int:
-    """Records in the log."""
-    async with LogReader(settings.kafka_address(), f"{settings.topic_prefix}.events") as reader:
-        bounds = await reader.bounds(set(range(settings.partitions)))
-    return sum(end - start for start, end in bounds.values())
+    """Records in the log and in the topics beside it, which the same worker reads."""
+    counts = dict.fromkeys(("events", *SIDE_EVENTS), settings.partitions) | {"conditions": 1}
+    found = 0
+    for topic, partitions in counts.items():
+        async with LogReader(settings.kafka_address(), f"{settings.topic_prefix}.{topic}") as reader:
+            bounds = await reader.bounds(set(range(partitions)))
+        found += sum(end - start for start, end in bounds.values())
+    return found
 
 
 if __name__ == "__main__":
