@@ -9,11 +9,11 @@ import logging
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaTimeoutError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaTimeoutError, for_code
 from aiokafka.errors import KafkaError as ClientError
 from aiokafka.structs import OffsetAndMetadata
 from msgspec import Struct
@@ -256,12 +256,23 @@ def partition_of(partitioner: str, partitions: int) -> Callable[[bytes], int]:
     return lambda key: (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
+class _Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka is untyped
+    """Raises what the client overlooks, an error of a whole answer: a group being loaded seemed to have no commits."""
+
+    async def _send_request(self, request: Any, node_id: int | None = None) -> Any:  # noqa: ANN401
+        response = await super()._send_request(request, node_id)
+        code = getattr(response, "error_code", 0)
+        if code:
+            raise for_code(code)(str(response))
+        return response
+
+
 async def read_commits(brokers: str, group: str, topic: str) -> dict[int, Committed]:
     """What the group has committed on this log, by partition.
 
     Raises `KafkaUnavailableError` when the broker does not say.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    admin = _Admin(bootstrap_servers=brokers.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
         with asking(f"the commits of group {group}"):
             await admin.start()

@@ -118,8 +118,8 @@ class SideTables:
             self._looking.cancel()
         if self._started:
             await self._finish(budget.share(FINISHING), write=finish)
-            for part in (self._consumer, self._sender):
-                await budget.within(LEAVING, part.stop())
+        for part in (self._consumer, self._sender):
+            await budget.within(LEAVING, part.stop())
         await self._inserter.close(budget.share(LEAVING))
 
     @property
