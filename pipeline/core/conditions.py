@@ -4,7 +4,7 @@ Owns the kinds that are joined, how long a value holds, and what a row says of t
 epoch milliseconds.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
@@ -74,12 +74,12 @@ NONE_REPORTED: Final = Circumstances({}, (), 0, ())
 
 
 class Samples:
-    """The values of one subject and kind in order of time. `actives` counts those that are worth naming."""
+    """The values of one subject and kind in order of time. `actives`: when those began that are worth naming."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
         self.tolerance = kind.tolerance
-        self.actives = 0
+        self.actives: list[int] = []
         self._samples: list[Sample] = []
         self.times: list[int] = []  # of the same: whole numbers are found sooner
 
@@ -93,8 +93,8 @@ class Samples:
         else:
             samples.append(sample)
             self.times.append(record.time)
-        if self.kind.active is not None:
-            self.actives += self.kind.active(record.value)
+        if self.kind.is_active(record.value):
+            insort(self.actives, record.time)
         if len(samples) > MAX_SAMPLES:
             self._drop(MAX_SAMPLES // 2)
 
@@ -105,8 +105,8 @@ class Samples:
             self._drop(position)
 
     def _drop(self, count: int) -> None:
-        self.actives -= sum(self.kind.is_active(value) for _, _, value, _ in self._samples[:count])
         del self._samples[:count], self.times[:count]
+        self.actives = [time for time, _, value, _ in self._samples if self.kind.is_active(value)]
 
     def as_of(self, time: int) -> tuple[float | None, str]:
         """The value that held at a time, or None and the cause."""
@@ -126,11 +126,7 @@ class Samples:
         while position < beyond:
             since, _, value, until = samples[position]
             position += 1
-            last = since + tolerance
-            if until < last:
-                last = until
-            if end < last:
-                last = end
+            last = min(end, until, since + tolerance)
             if position < beyond and samples[position][0] < last:
                 last = samples[position][0]
             first = since if since > start else start
@@ -146,14 +142,20 @@ class Samples:
             since, _, value, until = self._samples[position - 1]
             return value if start <= since + self.tolerance and start <= until else None
         pieces = self.held(start, end)
-        total = sum(milliseconds for _, milliseconds in pieces) if len(pieces) > 1 else 0
-        if not total:
+        total, weighted = 0, 0.0
+        for value, milliseconds in pieces:
+            total += milliseconds
+            weighted += value * milliseconds
+        if not total or len(pieces) == 1:
             return pieces[-1][0] if pieces else None
-        return round(sum(value * milliseconds for value, milliseconds in pieces) / total, DECIMALS)
+        return round(weighted / total, DECIMALS)
 
     def was_active(self, start: int, end: int) -> bool:
         """Whether a value worth naming held between start and end."""
-        return any(self.kind.is_active(value) for value, _ in self.held(start, end))
+        if bisect_right(self.actives, end) > bisect_right(self.actives, start):
+            return True  # one began meanwhile
+        value, _ = self.as_of(start)
+        return value is not None and self.kind.is_active(value)
 
 
 class Watched(Struct, frozen=True, gc=False):
