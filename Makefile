@@ -35,7 +35,7 @@ check: lint types ## Format, lint, types and the quick tests: under a minute
 	$(BIN)/pytest -q tests/unit tests/contract
 
 test: lint types ## The same with all tests, integration and faults included, two files at a time: under 15 minutes
-	$(BIN)/pytest --numprocesses 2 --dist loadfile tests
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests
 
 bench: $(READY) ## Measure CPU per event, latency, memory, signals and scores (needs the recorded calls, see README)
 	$(BIN)/python -m tests.bench.engine
