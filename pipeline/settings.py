@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from pipeline.core.correctable import CLOCK_SKEW
 from pipeline.errors import ConfigError, StackError
 from pipeline.settings_sources import (
     PREFIX,
@@ -145,7 +146,13 @@ class Settings(BaseSettings):
         Field(ge=1024, le=67_108_864, description="Size limit of the input topics; larger records are rejected."),
     ] = 1_048_576
     max_ahead_seconds: Annotated[
-        Seconds, Field(description="An event further ahead of its record's time stamp is rejected as `bad_time`.")
+        float,
+        Doc("seconds", "above 0, at most 300"),
+        Field(
+            gt=0,
+            le=CLOCK_SKEW / 1000,
+            description="An event further ahead of its record's time stamp is rejected as `bad_time`.",
+        ),
     ] = 300.0
     reject_share_limit: Annotated[
         float,

@@ -5,7 +5,7 @@ epoch milliseconds.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -16,7 +16,6 @@ from pipeline.core.catalog import TouchPoint
 MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
 LATEST: Final = 1 << 62
-MAX_SAMPLES: Final = 50_000
 MAX_PLACES: Final = 10_000
 DECIMALS: Final = 6
 SYSTEM: Final = "system/"
@@ -84,7 +83,7 @@ class Samples:
         self.times: list[int] = []  # of the same: whole numbers are found sooner
 
     def add(self, record: ConditionRecord) -> None:
-        """Take a value; the newest ones are kept, far more than any open window needs."""
+        """Take a value."""
         samples, sample = self._samples, (record.time, record.offset, record.value, record.valid_until)
         if samples and sample < samples[-1]:
             position = bisect_right(samples, sample)
@@ -95,18 +94,13 @@ class Samples:
             self.times.append(record.time)
         if self.kind.is_active(record.value):
             insort(self.actives, record.time)
-        if len(samples) > MAX_SAMPLES:
-            self._drop(MAX_SAMPLES // 2)
 
     def forget(self, before: int) -> None:
         """Drop what is older, but for the value that held then."""
         position = bisect_left(self.times, before) - 1
         if position > 0:
-            self._drop(position)
-
-    def _drop(self, count: int) -> None:
-        del self._samples[:count], self.times[:count]
-        self.actives = [time for time, _, value, _ in self._samples if self.kind.is_active(value)]
+            del self._samples[:position], self.times[:position]
+            self.actives = [time for time, _, value, _ in self._samples if self.kind.is_active(value)]
 
     def as_of(self, time: int) -> tuple[float | None, str]:
         """The value that held at a time, or None and the cause."""
@@ -188,6 +182,15 @@ class Conditions:
             self._by_subject.setdefault(record.subject, []).append(record.kind)
             self._watched.clear()
         samples.add(record)
+
+    def apply_all(self, records: Iterable[ConditionRecord]) -> dict[str, int]:
+        """Take records; of each subject that a row may show, the earliest time of a new value."""
+        since: dict[str, int] = {}
+        for record in records:
+            self.apply(record)
+            if record.kind in KINDS:
+                since[record.subject] = min(record.time, since.get(record.subject, record.time))
+        return since
 
     def forget(self, before: int) -> None:
         """Drop values that were followed by others before that time."""

@@ -1,12 +1,13 @@
 """Interactions that have ended or timed out and may still be corrected, in the order in which they last changed."""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from pipeline.core.conditions import subjects_of
 from pipeline.core.interaction import NEVER, Interaction
 from pipeline.core.scored import ENDED, OPEN
 
-CLOCK_SKEW = 5 * 60 * 1000  # ms; an event may lie this far ahead of the clock
+CLOCK_SKEW: Final = 5 * 60 * 1000  # ms; the setting `max_ahead_seconds` allows an event to be at most as far ahead
 
 
 class Correctable:
@@ -32,17 +33,18 @@ class Correctable:
         One walk serves them all: a source that was offline sends thousands at once.
         """
         earliest = min(since.values())
-        since_at: dict[str, int] = {}
+        since_at: dict[tuple[str, tuple[str, ...]], int] = {}
         for held, changed_at in reversed(self._changed_at.items()):
             if changed_at + CLOCK_SKEW < earliest:
                 return  # it ended before, and so did all that changed earlier
             touch_point = held.touch_point
             if touch_point is None:
                 continue
-            time = since_at.get(touch_point.name)
+            place = (touch_point.name, touch_point.systems)
+            time = since_at.get(place)
             if time is None:
-                here = subjects_of(touch_point.name, touch_point.systems) & since.keys()
-                time = since_at[touch_point.name] = min((since[subject] for subject in here), default=NEVER)
+                here = subjects_of(*place) & since.keys()
+                time = since_at[place] = min((since[subject] for subject in here), default=NEVER)
             if changed_at + CLOCK_SKEW < time:
                 continue
             if held.state is not ENDED or held.ending is None or held.ending[0] >= time:

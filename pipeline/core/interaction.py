@@ -138,6 +138,12 @@ class Interaction:
         until = latest + windows.correction_window
         return until if until < longest else longest
 
+    def must_be_decided(self, clock: int) -> bool:
+        """Whether it must be known by now if this is a life of its own."""
+        if self.opened:
+            return self.state is not OPEN and clock > self.correctable_until()
+        return clock > self.deadline()
+
     def forgettable_after(self) -> int:
         """The clock after which it is forgotten: its own windows after the latest record read for it."""
         return self.read_clock + self.windows.idle_timeout + self.windows.correction_window

@@ -54,7 +54,8 @@ class Output:
         self.still_open.note(held)
         if not held.dirty:
             held.dirty = True
-            self._changed.append(held)
+            if self.writing:
+                self._changed.append(held)
 
     def write_due(self) -> Iterator[None]:
         """Score what changed, in stretches; what waits for a look-up stays for a later call."""
@@ -130,14 +131,15 @@ class Output:
         tally.rejected[RejectReason.CONFLICT] -= len(refused) - held.records
         tally.rejected[reason] += len(refused)
 
-    def go_live(self) -> None:
-        """End a rebuild: everything due so far is durable already, except what still waits for a look-up."""
+    def go_live(self, lives: Iterable[Interaction]) -> None:
+        """End a rebuild of these: all that was due is durable already, except what still waits for a look-up."""
         self.writing = True
         self.tally = Tally()
-        for held in self._changed:
-            held.dirty = held.opened and held.standing is UNDECIDED and not held.over
+        for held in lives:
+            held.dirty = held.dirty and held.opened and held.standing is UNDECIDED and not held.over
             held.counted = held.state is not OPEN and not held.dirty
-        self._changed = [held for held in self._changed if held.dirty]
+            if held.dirty:
+                self._changed.append(held)
 
     def write_again(self, lives: Iterable[Interaction]) -> None:
         """In a new epoch rows are written anew, but of what is over: a recomputation does that."""

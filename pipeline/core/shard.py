@@ -10,7 +10,7 @@ from typing import Final
 
 from pipeline.core.catalog import Catalog, TouchPoint
 from pipeline.core.commit import Mark
-from pipeline.core.conditions import KINDS, ConditionRecord, Conditions
+from pipeline.core.conditions import ConditionRecord, Conditions
 from pipeline.core.correctable import CLOCK_SKEW, Correctable
 from pipeline.core.events import InteractionEvent, RejectReason
 from pipeline.core.interaction import LATE, NEVER, ORPHAN, OWN, PARTIAL, UNDECIDED, Interaction, Standing
@@ -29,12 +29,7 @@ class Shard:
     """The interactions held from one partition, by id, in order of their first records."""
 
     def __init__(
-        self,
-        catalog: Catalog,
-        position: int,
-        clock: int = -1,
-        epoch: int = 0,
-        feed: Sequence[ConditionRecord] = (),
+        self, catalog: Catalog, position: int, clock: int = -1, epoch: int = 0, feed: Sequence[ConditionRecord] = ()
     ) -> None:
         self.position = position
         self.clock = clock
@@ -47,6 +42,7 @@ class Shard:
         self._catalog = catalog
         self._timers = Timers()
         self._unanswered: list[Interaction] = []  # due, and waiting for a look-up
+        self._forgotten: list[Interaction] = []  # due, and held until the record that made them due is folded
         self._shortest_horizon = catalog.horizon(-1)  # windows that come to be valid only lengthen it
 
     # ---- records, in offset order ----
@@ -117,6 +113,8 @@ class Shard:
             return
         held.duplicates += 1
         held.idle_rank = -1
+        if held.open_at is None:
+            self.output.still_open.note(held)
         self.output.tally.duplicates += 1
         held.folded_clock = clock
         if held.state is not OPEN:
@@ -129,8 +127,8 @@ class Shard:
         tally.unknown_fields += record.unknown_fields
         if held.refusable is not None:
             held.refusable.append((record.offset, origin))
-        channel, state = held.channel, held.state
-        if record.touch_point is not None and not held.opened:
+        channel, opened, state = held.channel, held.opened, held.state
+        if record.touch_point is not None and not opened:
             self._place(held, record, record.touch_point)
         if held.open_at is None:
             self.output.still_open.note(held)
@@ -138,11 +136,10 @@ class Shard:
             held.opened_at = record.time
         if held.ending_outcome is not None or state is not OPEN:
             self._fold_into_ended(held, clock)
-        if held.opened and held.earlier is not None and held.standing is UNDECIDED:
-            self._decide(held)  # it was looked up before its opening event came
-            self._timers.set(held, held.next_due())
-        elif held.timer == NEVER or held.state is not state or held.channel is not channel:
-            self._timers.set(held, held.next_due())
+        if held.earlier is not None and held.standing is UNDECIDED:
+            self._decide_opened(held)  # it was looked up before its opening event came
+        if held.timer == NEVER or held.state is not state or held.opened is not opened or held.channel is not channel:
+            self._timers.set(held, held.next_due())  # it may be due earlier than before
 
     def _fold_into_ended(self, held: Interaction, clock: int) -> None:
         """The interaction ends, is corrected, or is open again."""
@@ -185,7 +182,7 @@ class Shard:
             if not self._settle(held, clock):
                 self._unanswered.append(held)
             elif (held.over or held.dead) and clock > held.forgettable_after():
-                del self.held[held.id]
+                self._forgotten.append(held)
             else:
                 self._timers.set(held, held.next_due())
         if clock > self._timers.earliest:
@@ -196,12 +193,14 @@ class Shard:
             self._unanswered = []
             soon = self._timers.before(clock + self._catalog.longest(clock).idle_timeout)
             raise LookupNeeded([held.id for held in soon if held.unanswered])
+        while self._forgotten:  # only now: a look-up commits, and its mark must not know of this record
+            del self.held[self._forgotten.pop().id]
 
     def _settle(self, held: Interaction, clock: int) -> bool:
         """Move one interaction through everything that is due; False if a look-up must be answered first."""
         if held.state is OPEN:
             self._age(held, clock)
-        if held.standing is UNDECIDED and self._must_decide(held, clock):
+        if held.standing is UNDECIDED and held.must_be_decided(clock):
             if held.earlier is None:
                 return False
             self._decide(held)
@@ -223,20 +222,26 @@ class Shard:
             held.step = step
             self.output.touch(held)
 
-    def _must_decide(self, held: Interaction, clock: int) -> bool:
-        if held.opened:
-            return held.state is not OPEN and clock > held.correctable_until()
-        return clock > held.deadline()
-
     def answer(self, earlier: Mapping[str, bool]) -> None:
         """Take the answers to `LookupNeeded` or `questions`: which ids have a row of an earlier life."""
         for interaction_id, found in earlier.items():
             held = self.held.get(interaction_id)
             if held is not None and held.standing is UNDECIDED:
                 held.earlier = found
-                if held.opened:
-                    self._decide(held)
-                    self._timers.set(held, held.next_due())
+                self._decide_opened(held)
+
+    def go_live(self) -> None:
+        """End a rebuild."""
+        self.output.go_live(self.held.values())
+        for held in self.held.values():
+            if held.earlier is not None and held.standing is UNDECIDED:
+                self._decide_opened(held)
+
+    def _decide_opened(self, held: Interaction) -> None:
+        """Use an answer at once. Not in a rebuild: there it may come before the one after which rows were written."""
+        if held.opened and self.output.writing:
+            self._decide(held)
+            self._timers.set(held, held.next_due())
 
     def _decide(self, held: Interaction) -> None:
         if held.earlier:
@@ -261,15 +266,10 @@ class Shard:
 
     def apply_conditions(self, stamp: int | None = None) -> None:
         """Take the condition records stamped up to `stamp`, or all: they enter as if they stood in the log."""
-        feed, since = self._feed, dict[str, int]()
+        feed, first = self._feed, self.fed
         while self.fed < len(feed) and (stamp is None or feed[self.fed].stamp <= stamp):
-            record = feed[self.fed]
             self.fed += 1
-            self.conditions.apply(record)
-            if record.kind in KINDS:
-                known = since.get(record.subject)
-                if known is None or record.time < known:
-                    since[record.subject] = record.time
+        since = self.conditions.apply_all(feed[first : self.fed])
         for held in self._correctable.touched(since) if since else ():
             self.output.touch(held)
 

@@ -4,7 +4,9 @@ Undecodable records are left to the service that fills the tables (`side_tables.
 """
 
 import asyncio
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from typing import Final
 
 from pipeline.core.catalog import Catalog
@@ -12,11 +14,13 @@ from pipeline.core.conditions import LONGEST_TOLERANCE, ConditionRecord
 from pipeline.core.record import Reject
 from pipeline.core.shard import Shard
 from pipeline.settings import Settings
+from pipeline.stream.decode import Record
 from pipeline.stream.decode_side import condition_record, decode_side
 from pipeline.stream.kafka_client import LogReader
 
 PARTITION: Final = 0
 PRUNE_EVERY: Final = 100_000
+NEVER: Final = -(1 << 62)
 
 
 class ConditionFeed:
@@ -30,6 +34,7 @@ class ConditionFeed:
         self._reach = 2 * catalog.horizon() + LONGEST_TOLERANCE
         self._position = 0
         self._prune_at = PRUNE_EVERY
+        self._forgotten_before = NEVER
         self._reading = asyncio.Lock()
 
     async def start(self) -> None:
@@ -49,12 +54,31 @@ class ConditionFeed:
             if end <= self._position:
                 return
             async for batch in self._reader.read(PARTITION, self._position, end):
-                for record in batch:
-                    decoded = decode_side(record, "conditions", self._max_record_bytes, self._max_ahead_ms)
-                    if not isinstance(decoded, Reject):
-                        self.records.append(condition_record(decoded, record.offset, record.timestamp))
+                self.records += self._decoded(batch)
                 self._position = batch[-1].offset + 1  # whoever waits for this may be cancelled at the next batch
             self._position = end
+
+    async def reach_back(self, clock: int, shards: Callable[[], Iterable[Shard]]) -> None:
+        """Read again what was forgotten, should a shard whose clock stands there need it; `shards` as in `prune`."""
+        if clock - self._reach >= self._forgotten_before:
+            return
+        async with self._reading:
+            first = (await self._reader.bounds({PARTITION}))[PARTITION][0]
+            records: list[ConditionRecord] = []
+            async for batch in self._reader.read(PARTITION, first, self._position):
+                records += self._decoded(batch)
+            for shard in shards():
+                taken = self.records[shard.fed - 1].offset if shard.fed else -1
+                shard.fed = bisect_right(records, taken, key=attrgetter("offset"))
+            self.records[:] = records
+            self._forgotten_before = NEVER
+            self._prune_at = len(records) + PRUNE_EVERY
+
+    def _decoded(self, batch: Iterable[Record]) -> Iterator[ConditionRecord]:
+        for record in batch:
+            decoded = decode_side(record, "conditions", self._max_record_bytes, self._max_ahead_ms)
+            if not isinstance(decoded, Reject):
+                yield condition_record(decoded, record.offset, record.timestamp)
 
     def prune(self, shards: Iterable[Shard]) -> None:
         """Forget what no shard can need any more: older than two horizons, and followed by a newer value.
@@ -75,4 +99,5 @@ class ConditionFeed:
             shard.fed = sum(index < shard.fed for index in kept)
             shard.conditions.forget(shard.clock - self._reach)
         self.records[:] = [self.records[index] for index in kept]
+        self._forgotten_before = max(self._forgotten_before, oldest)
         self._prune_at = len(self.records) + PRUNE_EVERY

@@ -188,6 +188,7 @@ class Partitions:
         horizon = self._catalog.horizon()
         place = await find_place(reader, self._log, partition, committed, epoch=epoch, horizon=horizon)
         await self._feed.catch_up()
+        await self._feed.reach_back(place.clock, lambda: [live.shard for live in self.live.values()])
         shard = Shard(self._catalog, place.replay_offset, place.clock, epoch, self._feed.records)
         started = time.monotonic()
         await rebuild(reader, Folding(partition, shard, self._decoder), place, self._look_up, self._progress)

@@ -21,6 +21,6 @@ async def rebuild(
             await folding.fold_all(records, look_up, progress)
             progress()
     shard.position = place.position
-    shard.output.go_live()
+    shard.go_live()
     if place.new_epoch:
         shard.output.write_again(shard.held.values())

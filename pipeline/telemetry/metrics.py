@@ -79,6 +79,7 @@ class Metrics(Collector):
     def __init__(
         self, catalog: Catalog, *, placeholders: Collection[str] = (), now: Callable[[], float] = time.time
     ) -> None:
+        self._catalog = catalog
         self._now = now
         self._lock = threading.Lock()
         self._series = Series()
@@ -229,6 +230,8 @@ class Metrics(Collector):
             stamps, durable_at = self._stamps, self._durable_at
         values[the.COMMIT_AGE.name][()] = time.monotonic() - durable_at
         now = self._now()
+        owners = owner_of_each_line(self._catalog, int(now * 1000))  # a model becomes valid while the worker runs
+        values[the.ELEMENT_OWNER.name] = {(*line, owner): 1.0 for line, owner in owners.items()}
         values[the.LAG_SECONDS.name] |= {at: max(now - stamp / 1000, 0.0) for at, stamp in stamps.items()}
         for metric in the.METRICS:
             if metric.kind is Kind.HISTOGRAM:
@@ -290,8 +293,6 @@ class Metrics(Collector):
                 self._series.begin(metric, *map(str, labels))
         self._series.replace(the.BUILD_INFO, {(our_version(), platform.python_version()): 1.0})
         clock = int(self._now() * 1000)
-        owners = owner_of_each_line(catalog, clock)
-        self._series.replace(the.ELEMENT_OWNER, {(*line, owner): 1.0 for line, owner in owners.items()})
         for entry in catalog.entries:
             touch_point = None if ANY in entry.pattern.split("/") else catalog.resolve(entry.pattern, clock)
             if touch_point is not None:

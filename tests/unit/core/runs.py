@@ -68,12 +68,21 @@ class World:
         return Decoded(offset, record.stamp, record.time, name, record.key, record.body, event, touch_point)
 
 
+class DiedAskingError(Exception):
+    """A process died after the commit that a look-up needs, before its answer."""
+
+    def __init__(self, commit: Mark) -> None:
+        super().__init__()
+        self.commit = commit
+
+
 class Worker:
     """One process working on the log: its shard, the blocks it has cut, and what it has committed."""
 
     def __init__(self, world: World, shard: Shard) -> None:
         self.world = world
         self.shard = shard
+        self.dies_asking = False
         self.pending: list[tuple[list[ScoredInteraction], list[Rejection], Mark]] = []
 
     def fold_next(self, *, cuts: bool = True) -> None:
@@ -99,6 +108,8 @@ class Worker:
             self.cut()
         for written, rejected, _ in self.pending:
             self.world.insert(written, rejected)
+        if self.dies_asking and self.pending:
+            raise DiedAskingError(self.pending[-1][2])
         self.shard.answer(self.world.earlier_lives(self.shard, ids))
 
     def cut(self, stood: int = 0) -> None:
@@ -162,7 +173,7 @@ def run_disturbed(world: World, seed: int) -> Worker:
                 zombies.pop().flush()
             if crashes and rng.random() < 0.12:
                 crashes -= 1
-                how = rng.choice(("before", "after", "half", "zombie", "kept", "kept_clean"))
+                how = rng.choice(("before", "after", "half", "asking", "zombie", "kept", "kept_clean"))
             elif rng.random() < 0.6:
                 commit = worker.flush() or commit
         if not how:
@@ -190,22 +201,33 @@ def work_a_while(worker: Worker, rng: random.Random) -> None:
 def crash(
     worker: Worker, how: str, commit: Mark, rng: random.Random, zombies: list[Worker]
 ) -> tuple[Mark, Shard | None]:
-    """End a process in one of six ways; the commit that stands afterwards, and the shard if it was kept."""
+    """End a process in one of seven ways; the commit that stands afterwards, and the shard if it was kept."""
     if how == "after":
         worker.flush()
     elif how == "half" and worker.pending:
         written, rejected, _ = worker.pending[0]
         worker.world.insert(written, rejected)
+    elif how == "asking":
+        return die_asking(worker, rng) or commit, None
     elif how == "zombie":
         for _ in range(rng.randrange(4)):
             if worker.shard.position < len(worker.world.log):
                 work_a_while(worker, rng)
         zombies.append(worker)
-    elif how == "kept":
-        return commit, worker.shard
-    elif how == "kept_clean":
-        return worker.flush() or commit, worker.shard
+    elif how in {"kept", "kept_clean"}:
+        return (worker.flush() if how == "kept_clean" else None) or commit, worker.shard
     return commit, None
+
+
+def die_asking(worker: Worker, rng: random.Random) -> Mark | None:
+    """Work on until a look-up has committed what stands before it; None if there was none."""
+    worker.dies_asking = True
+    try:
+        while worker.shard.position < len(worker.world.log):
+            work_a_while(worker, rng)
+    except DiedAskingError as death:
+        return death.commit
+    return None
 
 
 def rebuild(world: World, commit: Mark, rng: random.Random, *, new_epoch: bool = False) -> Worker:
@@ -215,9 +237,9 @@ def rebuild(world: World, commit: Mark, rng: random.Random, *, new_epoch: bool =
         shard.output.writing = False
         worker = Worker(world, shard)
         while shard.position < commit.position and rng.random() > 0.002:
-            worker.fold_next()
+            worker.fold_next(cuts=False)
         if shard.position >= commit.position:
-            shard.output.go_live()
+            shard.go_live()
             if new_epoch:
                 shard.output.write_again(shard.held.values())
             worker.pending.clear()

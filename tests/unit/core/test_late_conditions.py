@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from pipeline.catalog_files import load_catalog
 from pipeline.core import correctable
@@ -62,6 +63,32 @@ def test_many_at_once_touch_whom_they_touch_one_by_one(subjects: list[str]) -> N
 
 def test_whoever_ended_before_the_earliest_is_not_touched() -> None:
     assert corrected(worked_off([late("branch/0", 6.5), late("branch/0", 6.0)])) == ["i51", "i54", "i57"]
+
+
+def test_a_touch_point_that_has_lost_a_system_hides_it_from_nobody_before() -> None:
+    shard = worked_off([late("system/identity", 5.0, kind="degraded")])
+    newest = shard.held["i59"]
+    assert newest.touch_point is not None
+    newest.touch_point = structs.replace(newest.touch_point, systems=())
+    same_place = f"i{ENDED - BRANCHES - 1}"
+
+    found = corrected(shard)
+
+    assert same_place in found
+    assert "i59" not in found
+
+
+def test_every_value_is_kept_however_many_come_before_their_interactions() -> None:
+    often = [
+        ConditionRecord(number, NOW, "branch/0", "comfort", NOW + number * MINUTE // 1000, 0.25)
+        for number in range(60_001)
+    ]
+    shard = worked_off(often)
+    shard.apply_conditions()
+    shard.write_due()
+    found = shard.conditions.read(CATALOG.resolve("branch/0/teller", NOW), NOW, NOW, None, NOW + MINUTE)  # type: ignore[arg-type]
+    assert found.signals["comfort_while_waiting"] == 0.25
+    assert found.records == 1001
 
 
 def test_thousands_at_once_cost_one_walk(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """What a shard counts as open, and which rows it hands over for counting, held against a look through all it holds."""
 
+import gc
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -101,9 +102,18 @@ def test_what_ended_before_a_rebuild_is_not_counted_again_when_it_is_corrected()
     source.send(0, Arrived, START)
     source.send(0, Ended, START + MINUTE)
     source.send(2, Arrived, START + MINUTE)
-    source.shard.output.go_live()
+    source.shard.go_live()
     source.send(0, Queued, START + 2 * MINUTE)
     source.send(2, Ended, START + 2 * MINUTE)
     source.stand(0)
     assert [row.interaction for row in source.shard.output.take()[0]] == ["0", "2"]
     assert [row.interaction for row in source.shard.output.take_ended()] == ["2"]
+
+
+def test_a_rebuild_keeps_nothing_of_what_is_forgotten() -> None:
+    source = Source()
+    source.shard.output.writing = False
+    for number in range(100):
+        source.send(2 * number, Arrived, START + number * DAY)
+    assert len(source.shard.held) == 1
+    assert not [held for held in gc.get_objects() if isinstance(held, Interaction) and held.id == "0"]

@@ -19,8 +19,8 @@ from tests.contract.records import MAX_AHEAD, MAX_BYTES, SOURCE, STAMP, kafka_re
 RECORDS = 6
 
 
-def condition(offset: int) -> Record:
-    value = orjson.dumps({"subject": "branch/1", "kind": "line_length", "value": 3, "time": STAMP})
+def condition(offset: int, time: int = STAMP) -> Record:
+    value = orjson.dumps({"subject": "branch/1", "kind": "line_length", "value": 3, "time": time})
     headers = [("ce_specversion", b"1.0"), ("ce_id", str(offset).encode()), ("ce_source", SOURCE.encode()),
                ("ce_type", b"touchpoint.condition.v1")]  # fmt: skip
     record: Record = kafka_record(b"branch/1/line_length", value, headers, offset)
@@ -90,3 +90,36 @@ def test_what_no_row_can_show_any_more_is_forgotten_by_feed_and_shards(monkeypat
     assert seen() == before
     assert shard.fed == len(feed.records) < hours
     assert feed.records[0].time <= now - 2 * catalog.horizon() - LONGEST_TOLERANCE
+
+
+class Hourly(Reader):
+    """A condition every hour, the last one `RECORDS` hours ago."""
+
+    async def bounds(self, _: object) -> dict[int, tuple[int, int]]:
+        return {0: (0, RECORDS)}
+
+    async def read(self, _: int, start: int, stop: int) -> AsyncIterator[Sequence[Record]]:
+        yield [condition(offset, STAMP - (2 * RECORDS - offset) * HOUR) for offset in range(start, stop)]
+
+
+def test_what_was_forgotten_is_read_again_for_a_shard_that_is_far_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = small_catalog()
+    monkeypatch.setattr(condition_feed, "PRUNE_EVERY", 1)
+    monkeypatch.setattr(condition_feed, "LogReader", Hourly)
+
+    async def scene() -> None:
+        feed = ConditionFeed(Settings(kafka="127.0.0.1:1"), catalog)
+        monkeypatch.setattr(feed, "_reach", 0)
+        await feed.catch_up()
+        live = Shard(catalog, 0, STAMP, feed=feed.records)
+        live.apply_conditions()
+        feed.prune([live])
+        assert (len(feed.records), live.fed) == (1, 1)
+
+        await feed.reach_back(STAMP, lambda: [live])
+        assert len(feed.records) == 1
+
+        await feed.reach_back(STAMP - 2 * RECORDS * HOUR, lambda: [live])
+        assert (len(feed.records), live.fed) == (RECORDS, RECORDS)
+
+    asyncio.run(scene())

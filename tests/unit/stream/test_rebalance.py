@@ -77,6 +77,9 @@ class Beside:
     async def catch_up(self) -> None:
         """No conditions."""
 
+    async def reach_back(self, *_: object) -> None:
+        """Nothing was forgotten."""
+
     def prune(self, _: object) -> None:
         """Nothing to forget."""
 

@@ -11,7 +11,7 @@ from msgspec import structs
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.catalog_files import load_catalog
-from pipeline.core.catalog import TouchPoint
+from pipeline.core.catalog import Catalog, TouchPoint
 from pipeline.core.events import Outcome, RejectReason
 from pipeline.core.scored import ScoredInteraction
 from pipeline.core.scoring import Score, UnscoredReason
@@ -162,7 +162,9 @@ def test_endless_touch_points_fold_into_one(metrics: Metrics) -> None:
 
 
 def test_no_id_ever_stands_on_the_page(metrics: Metrics) -> None:
-    secrets: dict[str, Any] = {name: f"{name} of nobody" for name in ("interaction", "customer", "staff", "team", "task")}
+    secrets: dict[str, Any] = {
+        name: f"{name} of nobody" for name in ("interaction", "customer", "staff", "team", "task")
+    }
     metrics.interactions_ended([row(**secrets)])
     assert b"of nobody" not in metrics.page()
 
@@ -261,6 +263,23 @@ def test_every_ledger_line_has_one_owner(metrics: Metrics) -> None:
     lines = [(one["model"], one["element"]) for one in owners]
     assert len(lines) == len(set(lines))
     assert {(model.name, line) for model in CATALOG.models for line in model.owners} == set(lines)
+
+
+def test_the_owner_is_that_of_the_version_which_is_valid_now() -> None:
+    model = CATALOG.models[0]
+    first, *others = model.elements
+    elements = (structs.replace(first, owner="somebody else"), *others)
+    from_now_on = structs.replace(model, valid_from=2_000_000, elements=elements)
+    seconds = [1_000.0]
+    metrics = Metrics(Catalog(CATALOG.channels, CATALOG.entries, (from_now_on, model)), now=lambda: seconds[0])
+
+    def owner() -> float | None:
+        labels = {"model": model.name, "element": first.name, "owner": "somebody else"}
+        return value(metrics, "touchpoint_element_owner_info", **labels)
+
+    assert owner() is None
+    seconds[0] = 3_000.0
+    assert owner() == 1
 
 
 def test_two_instances_share_nothing(metrics: Metrics) -> None:
