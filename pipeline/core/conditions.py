@@ -78,6 +78,7 @@ class Samples:
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
         self.tolerance = kind.tolerance
+        self._is_active = kind.active
         self.actives: list[int] = []
         self._samples: list[Sample] = []
         self.times: list[int] = []  # of the same: whole numbers are found sooner
@@ -92,7 +93,7 @@ class Samples:
         else:
             samples.append(sample)
             self.times.append(record.time)
-        if self.kind.is_active(record.value):
+        if self._is_active is not None and self._is_active(record.value):
             insort(self.actives, record.time)
 
     def forget(self, before: int) -> None:
@@ -110,39 +111,35 @@ class Samples:
         since, _, value, until = self._samples[position]
         return (value, "") if time <= min(since + self.tolerance, until) else (None, "stale")
 
-    def held(self, start: int, end: int) -> list[tuple[float, int]]:
-        """(value, milliseconds) of each value that held between start and end."""
-        samples, tolerance = self._samples, self.tolerance
-        position = bisect_right(self.times, start)
-        position -= position > 0
-        beyond = bisect_right(self.times, end)
-        pieces = []
-        while position < beyond:
-            since, _, value, until = samples[position]
-            position += 1
-            last = min(end, until, since + tolerance)
-            if position < beyond and samples[position][0] < last:
-                last = samples[position][0]
-            first = since if since > start else start
-            if last >= first:
-                pieces.append((value, last - first))
-        return pieces
-
     def mean(self, start: int, end: int) -> float | None:
         """The mean over the time between; the plain last value where no time passed; None if none held."""
-        times = self.times
+        times, samples, tolerance = self.times, self._samples, self.tolerance
         position = bisect_right(times, start)
         if position and (position == len(times) or times[position] > end):  # one value all the time, as mostly
-            since, _, value, until = self._samples[position - 1]
-            return value if start <= since + self.tolerance and start <= until else None
-        pieces = self.held(start, end)
-        total, weighted = 0, 0.0
-        for value, milliseconds in pieces:
-            total += milliseconds
-            weighted += value * milliseconds
-        if not total or len(pieces) == 1:
-            return pieces[-1][0] if pieces else None
-        return round(weighted / total, DECIMALS)
+            since, _, value, until = samples[position - 1]
+            return value if start <= since + tolerance and start <= until else None
+        position -= position > 0
+        beyond = bisect_right(times, end, position)
+        pieces = total = 0
+        weighted, last_value = 0.0, None
+        while position < beyond:  # of each value the time from `since` to `last` counts
+            since, _, value, until = samples[position]
+            position += 1
+            last = since + tolerance
+            if until < last:
+                last = until
+            if end < last:
+                last = end
+            if position < beyond and times[position] < last:
+                last = times[position]
+            if since < start:
+                since = start
+            if last >= since:
+                pieces += 1
+                total += last - since
+                weighted += value * (last - since)
+                last_value = value
+        return last_value if not total or pieces == 1 else round(weighted / total, DECIMALS)
 
     def was_active(self, start: int, end: int) -> bool:
         """Whether a value worth naming held between start and end."""

@@ -156,23 +156,28 @@ def add_operations(
     Returns the systems, and the seconds of each between `start` and `end`: parallel operations add up, no start means
     none.
     """
-    spent: Spent = {}
-    failures: Spent = {}
-    inside: Spent = {}
+    sums: dict[str, list[int]] = {}  # of each system: milliseconds, failures, milliseconds between start and end
     for time, operation in operations:
         system = operation.system
-        milliseconds = whole_milliseconds(operation.seconds)
-        spent[system] = spent.get(system, 0) + milliseconds
-        failures[system] = failures.get(system, 0) + (operation.status is not OK)
+        milliseconds = round(operation.seconds * 1000)
+        known = sums.get(system)
+        if known is None:
+            known = sums[system] = [0, 0, 0]
+        known[0] += milliseconds
+        if operation.status is not OK:
+            known[1] += 1
         if start is not None:
             until = time + milliseconds
             overlap = (until if until < end else end) - (time if time > start else start)
             if overlap > 0:
-                inside[system] = inside.get(system, 0) + overlap
-    for system, milliseconds in spent.items():
+                known[2] += overlap
+    inside: dict[str, float] = {}
+    for system, (milliseconds, failures, overlap) in sums.items():
         signals[f"operation_seconds.{system}"] = milliseconds / 1000
-        signals[f"operation_failures.{system}"] = float(failures[system])
-    return frozenset(spent), {system: milliseconds / 1000 for system, milliseconds in inside.items()}
+        signals[f"operation_failures.{system}"] = float(failures)
+        if overlap:
+            inside[system] = overlap / 1000
+    return frozenset(sums), inside
 
 
 def whole_milliseconds(seconds: float) -> int:
