@@ -47,13 +47,15 @@ class SideConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     async def fetch(self, wait_seconds: float) -> Mapping[Partition, Sequence[Record]]:
         """The next records of all partitions; empty after `wait_seconds` without any, and while held back.
 
-        Raises `KafkaError` when a topic is damaged.
+        A partition comes with one record at least: of a fetch with nothing but an aborted transaction, or the marker of
+        one, it is left out. Raises `KafkaError` when a topic is damaged.
         """
         batch = await self._consumer.getmany(timeout_ms=int(wait_seconds * 1000), max_records=MAX_PIECES)
-        return {
+        found = {
             (partition.topic, partition.partition): [record for records in piece for record in records]
             for partition, (piece,) in batch.items()
         }
+        return {partition: records for partition, records in found.items() if records}
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Commit the positions of partitions that are still ours; whoever owns the others reads them again."""

@@ -113,6 +113,32 @@ def test_a_drain_works_off_every_topic_and_counts_duplicates_once(corner: Corner
     assert answer == ("i8", "csat_1_5", 4.0)
 
 
+def send_in_transaction(corner: Corner, messages: Sequence[Sent], *, aborts: bool = False) -> None:
+    producer = KafkaProducer(bootstrap_servers=corner.stack.kafka, transactional_id=corner.prefix)
+    producer.init_transactions()
+    producer.begin_transaction()
+    for kind, key, value, headers in messages:
+        producer.send(f"{corner.prefix}.{kind}", key=key, value=value, headers=headers)
+    producer.flush(30)
+    if aborts:
+        producer.abort_transaction()
+    else:
+        producer.commit_transaction()
+    producer.close()
+
+
+def test_transactions_are_read_once_committed_also_where_a_fetch_brings_nothing_else(corner: Corner) -> None:
+    messages = encoded(events())
+    send_in_transaction(corner, messages)
+    drain(corner)
+    drain(corner)  # begins with the markers alone
+    send_in_transaction(corner, messages[::3], aborts=True)
+
+    drain(corner)
+
+    assert counts(corner) == [50, 90, 150]
+
+
 def test_customers_leave_only_as_pseudonyms(corner: Corner) -> None:
     send(corner, encoded(events()))
 
