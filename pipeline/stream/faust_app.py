@@ -190,7 +190,7 @@ class LogService(Part):
         self._begin_to_stop()
         if self._worker is not None:
             await self._worker.stop(finish=self.failure is None, budget=self._budget)
-            self.tally, self.open = self._worker.count()
+            self.tally, self.open = self._worker.partitions.count()
         self._server.stop()
 
 

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from pipeline.core.catalog import Catalog
+from pipeline.core.interaction import Standing
+from pipeline.core.scored import RANK_TIMED_OUT
 from pipeline.core.shard import Shard
 from pipeline.core.tally import Tally
 from pipeline.errors import KafkaUnavailableError
@@ -71,6 +73,7 @@ class Partitions:
         self._metrics = metrics
         self._limit = RejectLimit(settings)
         self._kept: dict[int, Folding] = {}
+        self._laid_down: list[Folding] = []
         self._commits: dict[int, Committed] = {}
         self._rebuild: asyncio.Task[None] | None = None
 
@@ -155,6 +158,25 @@ class Partitions:
             self.tally.add(folding.shard.output.tally)
             folding.shard.output.tally = Tally()
         self.live = {}
+
+    def lay_down(self) -> None:
+        """Take all live shards off the path; they are only counted from now on. For the end of the process."""
+        self._laid_down += self.live.values()
+        self.live = {}
+
+    def count(self) -> tuple[Tally, int]:
+        """What became of the records so far, and how many interactions are open: neither ended nor timed out."""
+        tally = Tally()
+        tally.add(self.tally)
+        still_open = 0
+        for folding in (*self.live.values(), *self._laid_down):
+            tally.add(folding.shard.output.tally)
+            for held in folding.shard.held.values():
+                undecided = held.standing is Standing.UNDECIDED
+                written = held.idle_rank == RANK_TIMED_OUT
+                still_open += undecided or (held.lasts and not written)
+                tally.ended += written - (undecided and not held.lasts)
+        return tally, still_open
 
     def cancel_rebuild(self) -> None:
         """Stop rebuilding; whoever gets the partitions next begins anew."""

@@ -13,9 +13,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pipeline.core.catalog import Catalog
-from pipeline.core.interaction import Standing
-from pipeline.core.scored import RANK_TIMED_OUT
-from pipeline.core.tally import Tally
 from pipeline.errors import KafkaUnavailableError, RejectShareError
 from pipeline.settings import Settings
 from pipeline.stream.budget import FINISHING, LEAVING, Budget
@@ -112,6 +109,7 @@ class Worker:
         """Leave the group; first, with `finish`, commit what is in hand. What takes too long is read again."""
         self._observer.stop()
         if self._started and finish and not await self._finish(budget.share(FINISHING)):
+            self.partitions.lay_down()  # at once: a run loop in the middle of a batch would cut and commit beyond it
             log.warning("not all was durable in time: what was read beyond the last commit will be read again")
         self.partitions.cancel_rebuild()
         if self._started:
@@ -157,20 +155,6 @@ class Worker:
                     self.partitions.read_again(batch)
                     self._progress()
                     log.warning("%s; the same again", error)
-
-    def count(self) -> tuple[Tally, int]:
-        """What became of the records so far, and how many interactions are open: neither ended nor timed out."""
-        tally = Tally()
-        tally.add(self.partitions.tally)
-        still_open = 0
-        for folding in self.partitions.live.values():
-            tally.add(folding.shard.output.tally)
-            for held in folding.shard.held.values():
-                undecided = held.standing is Standing.UNDECIDED
-                written = held.idle_rank == RANK_TIMED_OUT
-                still_open += undecided or (held.lasts and not written)
-                tally.ended += written - (undecided and not held.lasts)
-        return tally, still_open
 
     # ---- the path ----
 
@@ -285,7 +269,11 @@ class Worker:
         await self._landed()
 
     async def _finish(self, seconds: float) -> bool:
-        """Make durable what is in hand within this time; False if that was given up."""
+        """Make durable what is in hand within this time; False if that was given up.
+
+        Then the caller takes the live shards off the path before it awaits anything: what was given up is in none of
+        them any more, and their next commit would leave it behind.
+        """
         try:
             async with asyncio.timeout(seconds), self._busy:
                 await self._flush()

@@ -54,8 +54,16 @@ class Client:
     async def position_at_end(self, _: int) -> int | None:
         return self.position if self.position == len(LOG) else None
 
+    def end_seen(self, _: int) -> int:
+        return len(LOG)
+
     async def read_to_end(self, partitions: set[int]) -> bool:
         return not partitions or self.position == len(LOG)
+
+    async def start(self) -> None:
+        """Nothing to connect to."""
+
+    stop = start
 
 
 class Beside:
@@ -83,6 +91,17 @@ class Beside:
     def prune(self, _: object) -> None:
         """Nothing to forget."""
 
+    async def check(self, _: object) -> None:
+        """All tables are there."""
+
+    async def start(self) -> None:
+        """Nothing to connect to."""
+
+    stop = start
+
+    async def close(self, _seconds: float) -> None:
+        """Nothing to hang up."""
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -96,8 +115,8 @@ class Beside:
 class Scene:
     """A worker of one partition and its client."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        beside = Beside()
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, beside: Beside | None = None) -> None:
+        beside = beside or Beside()
 
         async def commits(*_: object) -> dict[int, Committed]:
             return dict(beside.commits)
@@ -138,7 +157,7 @@ class Scene:
         """Fetch in these steps, then until all is read; how many records were folded."""
         self.client.steps = list(steps)
         await self.worker.run(lambda: self.client.fetches > ENOUGH_FETCHES, drain=drain)
-        tally, _ = self.worker.count()
+        tally, _ = self.partitions.count()
         return tally.consumed
 
 

@@ -1,0 +1,117 @@
+"""A block that does not become durable: nothing is committed beyond it."""
+
+import asyncio
+
+import pytest
+
+from pipeline.stream.budget import Budget
+from pipeline.stream.cut import Cut
+from pipeline.stream.kafka_client import Batch
+from tests.unit.stream.test_rebalance import MINE, Beside, Scene
+
+
+class Hanging(Beside):
+    """From `hang` on no block becomes durable until one is given up; `silence` does the same to the conditions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers, self.given_up, self.speaks, self.asked = (asyncio.Event() for _ in range(4))
+        for event in (self.answers, self.speaks):
+            event.set()
+
+    def hang(self) -> None:
+        self.answers.clear()
+
+    def silence(self) -> None:
+        self.speaks.clear()
+        self.asked.clear()
+
+    async def write(self, cut: Cut) -> bool:
+        if not self.answers.is_set():
+            await self.given_up.wait()
+            return False
+        return await super().write(cut)
+
+    async def catch_up(self) -> None:
+        self.asked.set()
+        await self.speaks.wait()
+
+    def give_up(self) -> None:
+        self.given_up.set()
+
+    def try_again(self) -> None:
+        self.answers.set()
+
+    def positions(self) -> dict[int, int]:
+        return {partition: committed.position for partition, committed in self.commits.items()}
+
+
+class Stopping:
+    """A worker whose block of five records hangs, with three more behind it, when it is stopped."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.beside = Hanging()
+        self.scene = Scene(monkeypatch, self.beside)
+        self.folded_all = asyncio.Event()
+        self._ends = False
+
+    async def five_that_hang(self) -> Batch:
+        self.beside.hang()
+        return self.scene.client.take(5)
+
+    async def three(self) -> Batch:
+        return self.scene.client.take(3)
+
+    async def three_while_conditions_are_silent(self) -> Batch:
+        self.beside.silence()
+        return self.scene.client.take(3)
+
+    async def none_any_more(self) -> Batch:
+        self.folded_all.set()
+        self.scene.client.steps = [self.none_any_more]
+        return {}
+
+    async def start(self) -> asyncio.Task[None]:
+        await self.scene.worker.start()
+        return asyncio.create_task(self.scene.worker.run(lambda: self._ends))
+
+    async def stop(self) -> None:
+        self._ends = True
+        await self.scene.worker.stop(finish=True, budget=Budget(0.2))
+
+
+def test_sigterm_during_a_long_batch_commits_nothing_beyond_a_block_that_was_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene() -> Stopping:
+        here = Stopping(monkeypatch)
+        here.scene.client.steps = [here.scene.joined, here.five_that_hang, here.three_while_conditions_are_silent]
+        running = await here.start()
+        while here.beside.speaks.is_set() or not here.beside.asked.is_set():  # noqa: ASYNC110 - two events in turn
+            await asyncio.sleep(0.001)
+        await here.stop()
+        here.beside.speaks.set()
+        await running
+        return here
+
+    ended = asyncio.run(scene())
+    assert ended.beside.positions() == {}
+    tally, still_open = ended.scene.partitions.count()
+    assert (tally.consumed, still_open) == (5, 1)
+
+
+def test_a_rebalance_while_leaving_commits_nothing_beyond_a_block_that_was_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene() -> Stopping:
+        here = Stopping(monkeypatch)
+        client = here.scene.client
+        monkeypatch.setattr(client, "stop", lambda: client.revoked(MINE))
+        client.steps = [here.scene.joined, here.five_that_hang, here.three, here.none_any_more]
+        running = await here.start()
+        await here.folded_all.wait()
+        await here.stop()
+        await running
+        return here
+
+    assert asyncio.run(scene()).beside.positions() == {}
