@@ -219,6 +219,7 @@ class Worker:
             durable = await asyncio.shield(self._in_flight)
             self._in_flight = None
             if not durable:
+                self.partitions.committed.clear()  # its positions stand there: the next cut must commit them again
                 raise GivenUpError
 
     async def _flush_and_look_up(self, folding: Folding, ids: list[str]) -> None:

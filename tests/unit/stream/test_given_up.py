@@ -1,4 +1,4 @@
-"""A block that does not become durable: nothing is committed beyond it."""
+"""A block that is given up: nothing is committed beyond it. One whose commit was refused is committed again."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from pipeline.stream.budget import Budget
 from pipeline.stream.cut import Cut
 from pipeline.stream.kafka_client import Batch
-from tests.unit.stream.test_rebalance import MINE, Beside, Scene
+from tests.unit.stream.test_rebalance import LOG, MINE, Beside, Scene
 
 
 class Hanging(Beside):
@@ -44,6 +44,18 @@ class Hanging(Beside):
 
     def positions(self) -> dict[int, int]:
         return {partition: committed.position for partition, committed in self.commits.items()}
+
+
+class RefusedOnce(Hanging):
+    """The group has moved on when the first commit comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = False
+
+    async def write(self, cut: Cut) -> bool:
+        refused, self.refused = self.refused, True
+        return refused and await super().write(cut)
 
 
 class Stopping:
@@ -115,3 +127,13 @@ def test_a_rebalance_while_leaving_commits_nothing_beyond_a_block_that_was_given
         return here
 
     assert asyncio.run(scene()).beside.positions() == {}
+
+
+def test_a_drain_whose_commit_was_refused_does_not_end_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> RefusedOnce:
+        beside = RefusedOnce()
+        here = Scene(monkeypatch, beside)
+        await here.run(here.joined, drain=True)
+        return beside
+
+    assert asyncio.run(scene()).positions() == {0: len(LOG)}
