@@ -189,7 +189,10 @@ class LogService(Part):
         """Finish what is in hand and commit it; after a failure, only let go of everything."""
         self._begin_to_stop()
         if self._worker is not None:
-            await self._worker.stop(finish=self.failure is None, budget=self._budget)
+            try:
+                await self._worker.stop(finish=self.failure is None, budget=self._budget)
+            except Exception as error:  # noqa: BLE001  # handed on by run()
+                self.failure = self.failure or error
             self.tally, self.open = self._worker.partitions.count()
         self._server.stop()
 

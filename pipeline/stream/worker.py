@@ -106,11 +106,19 @@ class Worker:
         self._observer.start()
 
     async def stop(self, *, finish: bool, budget: Budget) -> None:
-        """Leave the group; first, with `finish`, commit what is in hand. What takes too long is read again."""
+        """Leave the group; first, with `finish`, commit what is in hand. What takes too long is read again.
+
+        Raises what makes that impossible for good, after everything was let go of.
+        """
         self._observer.stop()
-        if self._started and finish and not await self._finish(budget.share(FINISHING)):
-            self.partitions.lay_down()  # at once: a run loop in the middle of a batch would cut and commit beyond it
-            log.warning("not all was durable in time: what was read beyond the last commit will be read again")
+        try:
+            if self._started and finish and not await self._finish(budget.share(FINISHING)):
+                self.partitions.lay_down()  # at once: a run loop in mid-batch would cut and commit beyond it
+                log.warning("not all was durable in time: what was read beyond the last commit will be read again")
+        finally:
+            await self._leave(budget)
+
+    async def _leave(self, budget: Budget) -> None:
         self.partitions.cancel_rebuild()
         if self._started:
             await budget.within(LEAVING, self._consumer.stop())

@@ -1,13 +1,17 @@
 """A block that is given up: nothing is committed beyond it. One whose commit was refused is committed again."""
 
 import asyncio
+from typing import Final
 
 import pytest
 
+from pipeline.errors import ClickHouseSchemaError
 from pipeline.stream.budget import Budget
 from pipeline.stream.cut import Cut
 from pipeline.stream.kafka_client import Batch
 from tests.unit.stream.test_rebalance import LOG, MINE, Beside, Scene
+
+MISSING: Final = ClickHouseSchemaError("table interaction_scores is missing: run `touchpoint migrate`")
 
 
 class Hanging(Beside):
@@ -58,11 +62,26 @@ class RefusedOnce(Hanging):
         return refused and await super().write(cut)
 
 
+class Broken(Hanging):
+    """A table that only an operator can mend, says the answer when it comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = False
+
+    async def write(self, _: Cut) -> bool:
+        await self.given_up.wait()
+        raise MISSING
+
+    async def close(self, _seconds: float) -> None:
+        self.closed = True
+
+
 class Stopping:
     """A worker whose block of five records hangs, with three more behind it, when it is stopped."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.beside = Hanging()
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, beside: Hanging | None = None) -> None:
+        self.beside = beside or Hanging()
         self.scene = Scene(monkeypatch, self.beside)
         self.folded_all = asyncio.Event()
         self._ends = False
@@ -137,3 +156,31 @@ def test_a_drain_whose_commit_was_refused_does_not_end_without_one(monkeypatch: 
         return beside
 
     assert asyncio.run(scene()).positions() == {0: len(LOG)}
+
+
+def test_a_worker_whose_last_block_cannot_be_written_at_all_says_so_after_it_has_let_go_of_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene() -> tuple[Broken, list[str]]:
+        beside, left = Broken(), list[str]()
+        here = Stopping(monkeypatch, beside)
+        client = here.scene.client
+
+        async def leave() -> None:
+            left.append("group")
+
+        monkeypatch.setattr(client, "stop", leave)
+        client.steps = [here.scene.joined, here.five_that_hang, here.none_any_more]
+        running = await here.start()
+        await here.folded_all.wait()
+        stopping = asyncio.create_task(here.stop())
+        await asyncio.sleep(0)
+        beside.given_up.set()
+        with pytest.raises(ClickHouseSchemaError):
+            await stopping
+        await running
+        return beside, left
+
+    beside, left = asyncio.run(scene())
+    assert (beside.closed, left) == (True, ["group"])
+    assert beside.positions() == {}
