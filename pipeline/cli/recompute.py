@@ -49,6 +49,7 @@ def _write(found: "list[Recomputed]", epoch: int) -> None:
     write_line(f"epoch {epoch}: {replaced:,} rows replaced, {already:,} were of this epoch already, {left:,} left")
     if left:
         write_line(
-            "left: the log no longer holds all of their records, the table has no row of them, or windows or"
-            " touch-points changed and they would count other records; they keep the row of their epoch"
+            "left: the log no longer holds all of their records, conditions of their time may be compacted away, the"
+            " table has no row of them, or windows or touch-points changed and they would count other records; they"
+            " keep the row of their epoch"
         )

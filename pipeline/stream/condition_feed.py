@@ -33,6 +33,8 @@ class ConditionFeed:
         self._max_ahead_ms = int(settings.max_ahead_seconds * 1000)
         self._reach = 2 * catalog.horizon() + LONGEST_TOLERANCE
         self._position = 0
+        self._expected = 0  # the next offset if none is missing
+        self._whole_since = 0  # the stamp behind the last hole in the offsets: compaction leaves some, transactions do
         self._prune_at = PRUNE_EVERY
         self._forgotten_before = NEVER
         self._reading = asyncio.Lock()
@@ -54,6 +56,7 @@ class ConditionFeed:
             if end <= self._position:
                 return
             async for batch in self._reader.read(PARTITION, self._position, end):
+                self._notice_holes(batch)
                 self.records += self._decoded(batch)
                 self._position = batch[-1].offset + 1  # whoever waits for this may be cancelled at the next batch
             self._position = end
@@ -79,6 +82,20 @@ class ConditionFeed:
             decoded = decode_side(record, "conditions", self._max_record_bytes, self._max_ahead_ms)
             if not isinstance(decoded, Reject):
                 yield condition_record(decoded, record.offset, record.timestamp)
+
+    def _notice_holes(self, batch: Iterable[Record]) -> None:
+        for record in batch:
+            if record.offset != self._expected:
+                self._whole_since = record.timestamp
+            self._expected = record.offset + 1
+
+    def whole_from(self, kept_since: int) -> int:
+        """The opening time (epoch ms) from which on interactions find every condition that was ever reported.
+
+        `kept_since`: compaction spares records stamped later. 0 if none is missing.
+        """
+        since = min(self._whole_since, kept_since)
+        return since + self._max_ahead_ms + LONGEST_TOLERANCE if since > 0 else 0
 
     def prune(self, shards: Iterable[Shard]) -> None:
         """Forget what no shard can need any more: older than two horizons, and followed by a newer value.

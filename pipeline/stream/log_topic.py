@@ -4,7 +4,7 @@ Asked through kafka-python, which knows topic ids; in a thread, since its calls 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
@@ -19,6 +19,9 @@ from pipeline.topics import anybody_listens
 
 STAMPS: Final = "message.timestamp.type"
 RETENTION: Final = "retention.ms"
+POLICY: Final = "cleanup.policy"
+COMPACTION_LAG: Final = "min.compaction.lag.ms"
+FOR_EVER: Final = 1 << 62  # ms
 HORIZONS_KEPT: Final = 2
 CONNECT_MS: Final = 10_000
 
@@ -44,6 +47,22 @@ async def describe_topics(settings: Settings, topics: Iterable[str]) -> list[Log
     """These topics as they are now. Raises `TopicError` when one is missing."""
     described = await asyncio.to_thread(_describe, settings.kafka_address(), list(topics))
     return [topic for topic, _ in described]
+
+
+async def conditions_kept(settings: Settings) -> int:
+    """For how long (ms) no condition is removed. Raises `TopicError` when their topic is missing."""
+    [(_, config)] = await asyncio.to_thread(
+        _describe, settings.kafka_address(), [f"{settings.topic_prefix}.conditions"]
+    )
+    return kept_whole(config)
+
+
+def kept_whole(config: Mapping[str, str]) -> int:
+    """For how long (ms) a topic of this configuration keeps every record, whatever comes after it."""
+    policy, retention = config[POLICY], int(config[RETENTION])
+    deleted = retention if "delete" in policy and retention >= 0 else FOR_EVER
+    compacted = int(config[COMPACTION_LAG]) if "compact" in policy else FOR_EVER
+    return min(deleted, compacted)
 
 
 async def refuse_changed_log(settings: Settings, catalog: Catalog, log: Log) -> None:

@@ -8,6 +8,7 @@ two meet they write the same row. Begun again it writes the same rows: it keeps 
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -28,7 +29,7 @@ from pipeline.stream.condition_feed import ConditionFeed
 from pipeline.stream.decode import Decoder
 from pipeline.stream.folding import Folding
 from pipeline.stream.kafka_client import Committed, LogReader, partition_of, read_commits
-from pipeline.stream.log_topic import read_log
+from pipeline.stream.log_topic import conditions_kept, read_log
 from pipeline.stream.place import NEVER, Log, find_place, refuse_other_settings
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class _Recomputation(Struct):
     clickhouse: ClickHouse
     pseudonyms: Pseudonyms
     watch: Watch
+    opened_since: int
     to_see: int
     seen: int = 0
 
@@ -91,7 +93,7 @@ class _Recomputation(Struct):
 
     def _replace(self, over: list[ScoredInteraction], done: Recomputed) -> None:
         where = LogPartition(self.log.topic, self.log.topic_id, done.partition)
-        found = replacement(over, standing_rows(self.clickhouse, where, over))
+        found = replacement(over, standing_rows(self.clickhouse, where, over), self.opened_since)
         block = Block()
         block.add(where, found.rows)
         patience = Patience(threading.Event(), _retried)
@@ -110,6 +112,7 @@ async def recompute(settings: Settings, catalog: Catalog, clickhouse: ClickHouse
     brokers = settings.kafka_address()
     commits = await read_commits(brokers, settings.group, kafka_log.topic)
     feed = ConditionFeed(settings, catalog)
+    kept_since = int(time.time() * 1000) - await conditions_kept(settings)
     await feed.start()
     try:
         async with LogReader(brokers, kafka_log.topic) as reader:
@@ -118,8 +121,9 @@ async def recompute(settings: Settings, catalog: Catalog, clickhouse: ClickHouse
             pseudonyms = Pseudonyms(settings.pseudonym_key_bytes(), settings.placeholder_customers)
             to_see = sum(max(one.position - starts[number], 0) for number, one in commits.items())
             run = _Recomputation(
-                settings, catalog, kafka_log, reader, feed, clickhouse, pseudonyms, watch=watch, to_see=to_see
-            )
+                settings, catalog, kafka_log, reader, feed, clickhouse, pseudonyms, watch=watch,
+                opened_since=feed.whole_from(kept_since), to_see=to_see,
+            )  # fmt: skip
             found = [Recomputed(number, committed.position) for number, committed in sorted(commits.items())]
             for done in found:
                 if starts[done.partition] < done.up_to_offset:

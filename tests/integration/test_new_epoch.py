@@ -2,18 +2,24 @@
 
 import json
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import ConfigResource, ConfigResourceType
 
+from pipeline.core.side_events import Condition
+from pipeline.source.encode import encode_side
 from tests.at_work import (
     NIMBLE,
     Corner,
     LogWatch,
     Process,
     drain,
+    forget,
     make_corner,
     run,
     sibling,
@@ -52,6 +58,40 @@ def recompute(corner: Corner) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     (found,) = json.loads(done.stdout)["partitions"]
     return dict(found)
+
+
+def worked_off_anew(stack: RunningStack, folder: Path) -> Corner:
+    """A log that workers of two epochs have read, and nobody has recomputed."""
+    old = make_corner(stack, PARTITIONS="1", **NIMBLE)
+    send_in_transaction(old)
+    with Log(old) as log:
+        send_forgotten(log)
+    drain(old)
+    new = replace(old, settings={**old.settings, "SCHEMAS_DIR": str(other_models(folder)), "EPOCH": "1"})
+    drain(new)
+    return new
+
+
+def send_in_transaction(corner: Corner) -> None:
+    """Two conditions of a branch. The end of a transaction takes an offset, as a record that was compacted away did."""
+    producer = KafkaProducer(bootstrap_servers=corner.stack.kafka, transactional_id=corner.prefix)
+    producer.init_transactions()
+    for number in range(2):
+        condition = Condition(subject="branch/1", kind="line_length", value=number, time=int(time.time() * 1000))
+        key, value, headers = encode_side(condition, str(number), "test")
+        producer.begin_transaction()
+        producer.send(f"{corner.prefix}.conditions", key=key, value=value, headers=headers)
+        producer.commit_transaction()
+    producer.close()
+
+
+def keep_conditions(corner: Corner, milliseconds: int) -> None:
+    resource = ConfigResource(
+        ConfigResourceType.TOPIC, f"{corner.prefix}.conditions", {"min.compaction.lag.ms": str(milliseconds)}
+    )
+    admin = KafkaAdminClient(bootstrap_servers=corner.stack.kafka)
+    admin.alter_configs([resource])
+    admin.close()
 
 
 def assert_balanced(corner: Corner) -> None:
@@ -95,3 +135,16 @@ def test_history_is_scored_anew_beside_live_workers(stack: RunningStack, tmp_pat
 
     behind = run(old, "worker", "--drain")
     assert (behind.returncode, "TOUCHPOINT_EPOCH=1 or higher" in behind.stderr) == (2, True), behind.stderr
+
+
+def test_a_row_is_left_whose_conditions_may_have_been_compacted_away(stack: RunningStack, tmp_path: Path) -> None:
+    corner = worked_off_anew(stack, tmp_path)
+
+    keep_conditions(corner, 0)
+    unsafe = recompute(corner)
+    keep_conditions(corner, 7 * 86_400_000)
+    safe = recompute(corner)
+
+    assert (unsafe["replaced"], unsafe["left"] > 1) == (0, True)
+    assert (safe["replaced"], safe["left"]) == (unsafe["left"], 0)
+    forget(corner)

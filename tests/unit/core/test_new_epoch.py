@@ -135,3 +135,20 @@ def test_recomputation_never_moves_a_record_from_one_count_to_another(catalog: C
         assert world.rejects == rejects, seed
         assert balance(worker) == 0, seed
     assert left > 0
+
+
+def test_a_row_whose_conditions_may_be_gone_is_left_unless_it_is_of_this_epoch_already() -> None:
+    world = make_world(0)
+    run_undisturbed(world)
+    before = standing(world)
+    take_new_epoch(world)
+    run_undisturbed(world)
+    rows = list(world.rows.values())
+    middle = sorted(row.opened_at for row in rows)[len(rows) // 2]
+    older = [row for row in rows if row.opened_at < middle]
+
+    found = replacement(rows, before, opened_since=middle)
+
+    assert (found.left, found.already, len(found.rows)) == (len(older), 0, len(rows) - len(older))
+    assert older
+    assert replacement(rows, standing(world), opened_since=middle).already == len(rows)

@@ -19,11 +19,11 @@ from tests.contract.records import MAX_AHEAD, MAX_BYTES, SOURCE, STAMP, kafka_re
 RECORDS = 6
 
 
-def condition(offset: int, time: int = STAMP) -> Record:
+def condition(offset: int, time: int = STAMP, stamp: int = STAMP) -> Record:
     value = orjson.dumps({"subject": "branch/1", "kind": "line_length", "value": 3, "time": time})
     headers = [("ce_specversion", b"1.0"), ("ce_id", str(offset).encode()), ("ce_source", SOURCE.encode()),
                ("ce_type", b"touchpoint.condition.v1")]  # fmt: skip
-    record: Record = kafka_record(b"branch/1/line_length", value, headers, offset)
+    record: Record = kafka_record(b"branch/1/line_length", value, headers, offset, stamp)
     assert not isinstance(decode_side(record, "conditions", MAX_BYTES, MAX_AHEAD), Reject)
     return record
 
@@ -60,6 +60,31 @@ def test_rebuild_cancelled_while_it_reads_conditions_leaves_none_twice(monkeypat
         return [record.offset for record in feed.records]
 
     assert asyncio.run(scene()) == list(range(RECORDS))
+
+
+@pytest.mark.parametrize(
+    ("offsets", "kept_since", "whole_from"),
+    [
+        ([0, 1, 2], STAMP + 9, 0),
+        ([0, 3, 4, 5], STAMP + 9, STAMP + 3),
+        ([2, 3], STAMP + 9, STAMP + 2),
+        ([0, 3, 4], STAMP + 1, STAMP + 1),
+        ([0, 3, 4], -1, 0),
+    ],
+)
+def test_conditions_are_whole_behind_the_last_hole_or_where_compaction_has_not_been(
+    monkeypatch: pytest.MonkeyPatch, offsets: list[int], kept_since: int, whole_from: int
+) -> None:
+    class Compacted(Reader):
+        async def read(self, *_: int) -> AsyncIterator[Sequence[Record]]:
+            for offset in offsets:
+                yield [condition(offset, stamp=STAMP + offset)]
+
+    monkeypatch.setattr(condition_feed, "LogReader", Compacted)
+    feed = ConditionFeed(Settings(kafka="127.0.0.1:1", max_ahead_seconds=0.001), small_catalog())
+    asyncio.run(feed.catch_up())
+
+    assert feed.whole_from(kept_since) == (whole_from and whole_from + 1 + LONGEST_TOLERANCE)
 
 
 def test_what_no_row_can_show_any_more_is_forgotten_by_feed_and_shards(monkeypatch: pytest.MonkeyPatch) -> None:
