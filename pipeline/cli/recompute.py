@@ -45,8 +45,13 @@ def _as_json(one: "Recomputed") -> dict[str, Any]:
 
 
 def _write(found: "list[Recomputed]", epoch: int) -> None:
-    replaced, already, left = (sum(getattr(one, name) for one in found) for name in ("replaced", "already", "left"))
+    names = ("replaced", "already", "left", "refused")
+    replaced, already, left, refused = (sum(getattr(one, name) for one in found) for name in names)
     write_line(f"epoch {epoch}: {replaced:,} rows replaced, {already:,} were of this epoch already, {left:,} left")
+    if refused:
+        write_line(
+            f"ClickHouse refused {refused:,} rows, see `row_refused` in the view rejects: those that they had stand"
+        )
     if left:
         write_line(
             "left: the log no longer holds all of their records, conditions of their time may be compacted away, the"

@@ -41,7 +41,8 @@ Watch = Callable[[int, int], None]  # (done, of) in offsets
 class Recomputed(Struct):
     """What became of one partition up to `up_to_offset`, in interactions that are over.
 
-    `replaced` have a row of this epoch now, `already` had one, `left` keep the row they had.
+    `replaced` have a row of this epoch now, `already` had one, `left` keep the row they had; so do `refused`, whose new
+    row ClickHouse does not take.
     """
 
     partition: int
@@ -49,6 +50,7 @@ class Recomputed(Struct):
     replaced: int = 0
     already: int = 0
     left: int = 0
+    refused: int = 0
 
 
 class _Recomputation(Struct):
@@ -97,8 +99,10 @@ class _Recomputation(Struct):
         block = Block()
         block.add(where, found.rows)
         patience = Patience(threading.Event(), _retried)
-        block.write(self.clickhouse, self.pseudonyms, patience, max_rows=self.settings.max_block_rows)
-        done.replaced += len(found.rows)
+        written = block.write(self.clickhouse, self.pseudonyms, patience, max_rows=self.settings.max_block_rows)
+        refused = 0 if written is None else len(written.refused)  # None is for those who are told to stop
+        done.replaced += len(found.rows) - refused
+        done.refused += refused
         done.already += found.already
         done.left += found.left
 

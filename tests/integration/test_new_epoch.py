@@ -148,3 +148,19 @@ def test_a_row_is_left_whose_conditions_may_have_been_compacted_away(stack: Runn
     assert (unsafe["replaced"], unsafe["left"] > 1) == (0, True)
     assert (safe["replaced"], safe["left"]) == (unsafe["left"], 0)
     forget(corner)
+
+
+def test_a_row_that_clickhouse_refuses_is_not_counted_as_replaced(stack: RunningStack, tmp_path: Path) -> None:
+    corner = worked_off_anew(stack, tmp_path)
+    before = tables(corner)["interaction_scores"]
+    client = corner.stack.client(corner.database)
+    client.execute("ALTER TABLE interaction_scores ADD CONSTRAINT c CHECK interaction_id != 'later'")
+    client.disconnect()
+
+    found = recompute(corner)
+
+    after = tables(corner)["interaction_scores"]
+    assert found["replaced"] == sum(after[key] != row for key, row in before.items())
+    assert found["refused"] == 1
+    assert_balanced(corner)
+    forget(corner)
