@@ -49,7 +49,7 @@ def test_sigterm_while_a_service_never_answers_ends_in_time_and_loses_nothing(
         with ExitStack() as insert_hangs:
             insert_hangs.enter_context(frozen(process_id(corner.stack, "clickhouse")))
             send(corner, messages[half:])
-            wait_until(lambda: pages.metrics()["touchpoint_records_consumed_total"] > half, worker.said)
+            # A look-up may hang as well as an INSERT, with or without a record read before it.
             wait_until(lambda: pages.metrics()["touchpoint_commit_age_seconds"] > 1.5, worker.said)
             if silent == "kafka":
                 silence.enter_context(frozen(process_id(corner.stack, "kafka")))
