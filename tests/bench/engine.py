@@ -32,7 +32,7 @@ from pipeline.stream.kafka_client import LogReader, partition_of
 from tests.recorded_calls import data_file
 
 LIMIT_MICROSECONDS: Final = {"recorded calls": 15.0, "simulated day": 12.0}
-ROUNDS: Final = 3
+ROUNDS: Final = 5  # the least of them counts: other work on the machine only ever adds
 BLOCK: Final = 10_000
 TOUCHPOINT: Final = Path(sys.executable).with_name("touchpoint")
 MAPPING: Final = Path(__file__).parents[2] / "examples" / "bank_call_center.yaml"
