@@ -32,7 +32,7 @@ picture: $(READY) ## Take the picture of the board that the README shows
 	$(BIN)/touchpoint demo --once --picture docs/board.svg
 
 check: lint types ## Format, lint, types and the quick tests: under a minute
-	$(BIN)/pytest -q tests/unit tests/contract
+	$(BIN)/pytest -q --numprocesses 2 tests/unit tests/contract
 
 test: lint types ## The same with all tests, integration and faults included, two files at a time: under 15 minutes
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests

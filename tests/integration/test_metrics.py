@@ -190,11 +190,11 @@ def test_the_topics_beside_the_log_are_counted_while_clients_hang(stack: Running
             hanging.enter_context(socket.create_connection((LOCAL, pages.port))).sendall(b"GET /metrics HTTP/1.1\r\n")
         wait_until(lambda: pages.by("table", "inserted_rows_total").get("feedback") == 110, worker.said)
         wait_until(lambda: pages.by("topic", "side_lag_records") == dict.fromkeys(SIDE, 0), worker.said)
+        wait_until(lambda: min(pages.by("topic", "side_insert_duration_seconds_count").values()) >= 1, worker.said)
         assert pages.by("topic", "side_records_consumed_total") == {"conditions": 100, "feedback": 111, "outcomes": 150}
         assert pages.by("topic", "side_records_duplicate_total") == {"conditions": 50, "feedback": 20, "outcomes": 0}
         assert pages.by("topic", "side_records_rejected_total") == {"conditions": 0, "feedback": 1, "outcomes": 0}
         assert pages.by("reason", "side_records_rejected_total")["malformed"] == 1
-        assert min(pages.by("topic", "side_insert_duration_seconds_count").values()) >= 1
         assert counts(corner) == [50, 90, 150]
         end(worker)
 

@@ -53,6 +53,19 @@ def test_the_core_imports_only_the_standard_library_msgspec_and_itself(path: Pat
     assert strays == []
 
 
+def test_nothing_on_the_path_reads_the_clock_of_the_machine() -> None:
+    """Lag is shown by it, and a recomputation asks how old conditions may be; no live decision knows it."""
+    readings = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "date.today"}
+    readers = {
+        name_in_package(path)
+        for path in FILES
+        if path.parent.name in {"core", "stream", "sink", "telemetry"}
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Attribute) and any(ast.unparse(node).endswith(reading) for reading in readings)
+    }
+    assert readers == {"telemetry/metrics.py", "stream/recompute.py"}
+
+
 @pytest.mark.parametrize("path", FILES, ids=name_in_package)
 def test_no_module_of_the_package_is_a_drawer_for_odds_and_ends(path: Path) -> None:
     assert path.stem not in {"utils", "util", "helpers", "common", "manager"}
