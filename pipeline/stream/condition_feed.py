@@ -94,7 +94,8 @@ class ConditionFeed:
 
         `kept_since`: compaction spares records stamped later. 0 if none is missing.
         """
-        since = min(self._whole_since, kept_since)
+        read_to_end = self._expected == self._position  # else what stood last is gone, or is a marker of a transaction
+        since = min(self._whole_since, kept_since) if read_to_end else kept_since
         return since + self._max_ahead_ms + LONGEST_TOLERANCE if since > 0 else 0
 
     def prune(self, shards: Iterable[Shard]) -> None:

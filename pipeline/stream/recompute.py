@@ -116,9 +116,9 @@ async def recompute(settings: Settings, catalog: Catalog, clickhouse: ClickHouse
     brokers = settings.kafka_address()
     commits = await read_commits(brokers, settings.group, kafka_log.topic)
     feed = ConditionFeed(settings, catalog)
-    kept_since = int(time.time() * 1000) - await conditions_kept(settings)
     await feed.start()
     try:
+        kept_since = int(time.time() * 1000) - await conditions_kept(settings)
         async with LogReader(brokers, kafka_log.topic) as reader:
             await refuse_unless_taken(reader, kafka_log, commits, settings, catalog)
             starts = {number: bounds[0] for number, bounds in (await reader.bounds(set(commits))).items()}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import Self
 
 import orjson
 import pytest
@@ -76,6 +77,9 @@ def test_conditions_are_whole_behind_the_last_hole_or_where_compaction_has_not_b
     monkeypatch: pytest.MonkeyPatch, offsets: list[int], kept_since: int, whole_from: int
 ) -> None:
     class Compacted(Reader):
+        async def end(self, _: int) -> int:
+            return offsets[-1] + 1
+
         async def read(self, *_: int) -> AsyncIterator[Sequence[Record]]:
             for offset in offsets:
                 yield [condition(offset, stamp=STAMP + offset)]
@@ -85,6 +89,21 @@ def test_conditions_are_whole_behind_the_last_hole_or_where_compaction_has_not_b
     asyncio.run(feed.catch_up())
 
     assert feed.whole_from(kept_since) == (whole_from and whole_from + 1 + LONGEST_TOLERANCE)
+
+
+def test_conditions_that_are_all_gone_are_not_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Emptied(Reader):
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def bounds(self, _: object) -> dict[int, tuple[int, int]]:
+            return {0: (RECORDS, RECORDS)}
+
+    monkeypatch.setattr(condition_feed, "LogReader", Emptied)
+    feed = ConditionFeed(Settings(kafka="127.0.0.1:1", max_ahead_seconds=0.001), small_catalog())
+    asyncio.run(feed.start())
+
+    assert feed.whole_from(STAMP) == STAMP + 1 + LONGEST_TOLERANCE
 
 
 def test_what_no_row_can_show_any_more_is_forgotten_by_feed_and_shards(monkeypatch: pytest.MonkeyPatch) -> None:
