@@ -192,7 +192,10 @@ def test_on_a_quiet_day_nothing_fell_and_the_day_before_is_forgotten(quiet: Proc
     assert "Nothing fell: " in told
     assert DROP.findall(told) == []
     assert "touchpoint explain " in told
-    assert "branch/001/teller" in (moved_dir / "board.svg").read_text(encoding="utf-8")
+    # Which moment of a quiet day is its worst is chance: it may be the first one, before the branches open.
+    assert re.search(
+        "branch/00./teller|call_center/|online_form/", (moved_dir / "board.svg").read_text(encoding="utf-8")
+    )
 
 
 def interrupted(running: Process, when: str, number: signal.Signals) -> float:
