@@ -31,7 +31,7 @@ demo: $(READY) ## See it live: a simulated day on a stack of its own (ARGS=--onc
 picture: $(READY) ## Take the picture of the board that the README shows
 	$(BIN)/touchpoint demo --once --picture docs/board.svg
 
-check: lint types ## Format, lint, types and the quick tests: under a minute
+check: lint types ## Format, lint, types and the quick tests: about a minute
 	$(BIN)/pytest -q --numprocesses 2 tests/unit tests/contract
 
 test: lint types ## The same with all tests, integration and faults included, two files at a time: under 15 minutes

@@ -159,7 +159,7 @@ def add_operations(
     sums: dict[str, list[int]] = {}  # of each system: milliseconds, failures, milliseconds between start and end
     for time, operation in operations:
         system = operation.system
-        milliseconds = round(operation.seconds * 1000)
+        milliseconds = round(operation.seconds * 1000)  # `whole_milliseconds`, inline: tests/bench
         known = sums.get(system)
         if known is None:
             known = sums[system] = [0, 0, 0]

@@ -20,7 +20,7 @@ from pipeline.stream.kafka_client import LogReader
 
 PARTITION: Final = 0
 PRUNE_EVERY: Final = 100_000
-NEVER: Final = -(1 << 62)
+NOTHING: Final = -(1 << 62)  # no moment lies before it
 
 
 class ConditionFeed:
@@ -36,7 +36,7 @@ class ConditionFeed:
         self._expected = 0  # the next offset if none is missing
         self._whole_since = 0  # the stamp behind the last hole in the offsets: compaction leaves some, transactions do
         self._prune_at = PRUNE_EVERY
-        self._forgotten_before = NEVER
+        self._forgotten_before = NOTHING
         self._reading = asyncio.Lock()
 
     async def start(self) -> None:
@@ -74,7 +74,7 @@ class ConditionFeed:
                 taken = self.records[shard.fed - 1].offset if shard.fed else -1
                 shard.fed = bisect_right(records, taken, key=attrgetter("offset"))
             self.records[:] = records
-            self._forgotten_before = NEVER
+            self._forgotten_before = NOTHING
             self._prune_at = len(records) + PRUNE_EVERY
 
     def _decoded(self, batch: Iterable[Record]) -> Iterator[ConditionRecord]:
