@@ -7,6 +7,7 @@ from aiokafka import ConsumerRecord
 from pipeline.core.events import Arrived, Event, InteractionEvent, Operation, Queued, RejectReason
 from pipeline.core.record import Decoded, Reject
 from pipeline.source.encode import encode
+from pipeline.stream.decode import USUAL
 from pipeline.stream.identify import MAX_CACHED, Identifier, event_type_of
 from tests.contract.records import (
     FUTURE_CHANGE,
@@ -208,3 +209,24 @@ def test_endlessly_many_types_and_sources_cost_no_memory() -> None:
 
     assert len(identifier.types) <= MAX_CACHED  # the bound is the promise
     assert len(identifier.sources) <= MAX_CACHED  # the same
+
+
+def test_headers_say_the_same_in_any_order() -> None:
+    """As many as we send: read by place in our order, by name in all others; of equal names the last counts."""
+    event = Queued(interaction="call-1", touch_point="call_center/retail/line", time=STAMP - 1000, queue="retail")
+    key, value, headers = encode(event, "call_center", "id-1", SOURCE)
+    decoder = small_decoder()
+
+    def read(mixed: list[Header]) -> Decoded:
+        decoder.decode(kafka_record(key, value, headers), PARTITION, 0, ())  # its type and source are known then
+        return accepted(decoder.decode(kafka_record(key, value, mixed), PARTITION, 0, ()))
+
+    usual = read(list(headers))
+    assert usual.key.endswith("id-1")
+    assert len(headers) == USUAL
+    for turned in range(1, len(headers)):
+        assert read([*headers[turned:], *headers[:turned]]) == usual
+    twice: list[Header] = [("ce_id", b"id-0") if name == "ce_time" else (name, content) for name, content in headers]
+    assert read(twice[::-1]).key == usual.key
+    assert read([*twice[1:], *twice[:1]]).key == usual.key
+    assert read(list(twice)).key.endswith("id-0")
