@@ -19,6 +19,7 @@ from pipeline.errors import StackError
 
 TERMINATE_SECONDS: Final = 15.0
 KILL_SECONDS: Final = 5.0
+EXEC_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05
 
 
@@ -93,7 +94,7 @@ def find(note: Note | None) -> psutil.Process | None:
         if process.status() == psutil.STATUS_ZOMBIE:
             _reap(note.pid)
             return None
-        return process if process.cmdline() == note.command else None
+        return process if _command_line(process) == note.command else None
     except psutil.Error:
         return None
 
@@ -117,6 +118,14 @@ def _outlasting(found: list[tuple[Note, psutil.Process]], seconds: float) -> lis
     while (left := [process for note, process in found if find(note)]) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
     return left
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    """Empty for a moment after the start: the new program is there before its arguments are. Waits until it is over."""
+    deadline = time.monotonic() + EXEC_SECONDS
+    while not (words := process.cmdline()) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return words
 
 
 def _reap(pid: int) -> None:
