@@ -15,6 +15,7 @@ from pipeline.core.signal_names import OUTCOME, find_signal
 
 APPLIES_WHEN_FORMS: Final = ("always", "queued", "served", "operation.NAME", "outcome in [OUTCOME, ...]")
 CAP_FORMS: Final = (*APPLIES_WHEN_FORMS, "SIGNAL > NUMBER")
+NOBODY_SAID: Final = (None, Outcome.TIMED_OUT)
 
 _OPERATION: Final = re.compile(r"operation\.([a-z][a-z0-9_]*)")
 _OUTCOME_IN: Final = re.compile(r"outcome\s+in\s+\[([^\]]*)\]")
@@ -40,7 +41,10 @@ class OperationSeen(Struct, frozen=True):
 
 
 class OutcomeIn(Struct, frozen=True):
-    """It ended in one of these ways; unknown while it has not ended."""
+    """It ended in one of these ways.
+
+    Unknown while it has not ended, and when it timed out: nobody said how. Unless `timed_out` itself is listed.
+    """
 
     outcomes: frozenset[Outcome]
 
@@ -68,7 +72,7 @@ def holds(predicate: Predicate, passage: Passage) -> bool | None:
         case OperationSeen(system):
             return system in passage.operations
         case OutcomeIn(outcomes):
-            return None if passage.outcome is None else passage.outcome in outcomes
+            return True if passage.outcome in outcomes else None if passage.outcome in NOBODY_SAID else False
         case Exceeds(signal, threshold):
             value = passage.signals.get(signal)
             return None if value is None else value > threshold

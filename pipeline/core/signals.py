@@ -44,6 +44,7 @@ NO_SYSTEMS: Final[frozenset[str]] = frozenset()
 ARRIVED: Final = RANKS[Arrived]
 OPERATION: Final = RANKS[Operation]
 OK: Final = OperationStatus.OK
+TIMED_OUT: Final = Outcome.TIMED_OUT
 WRAPPED_UP: Final = RANKS[WrappedUp]
 
 
@@ -60,19 +61,24 @@ def derive(  # noqa: PLR0913, PLR0917  # one call in one place, all of it decide
     `emits`: event kinds whose absence means zero; pass the empty set when the beginning was not read.
     `waits_from`: `queued`, `arrived`, or empty where nobody waits. `end`: when customer time ended, in epoch
     milliseconds; an event after it counts as at the end, an `ended` before it was superseded or taken back and ends
-    nothing. `as_of`: set for an interaction still open; facts later than `end` are then ignored.
+    nothing. `as_of`: set for an interaction still open; facts later than `end` are then ignored. How long something
+    lasted that still ran at a time-out is unknown.
     """
     if as_of is not None:
         facts = [fact for fact in facts if fact[0] <= end]
     reading = Reading(zero_signals(emits).copy())
-    reading.walk(facts, FIRST_STAY[waits_from], end)
+    running = reading.walk(facts, FIRST_STAY[waits_from], end)
     signals, spent, served_at = reading.signals, reading.spent, reading.served_at
+    queued = WAIT in spent
     if served_at is not None:
         signals["service_seconds"] = (end - served_at) / 1000
-        if WAIT not in spent and would_have_waited(facts, emits, waits_from):
+        if not queued and would_have_waited(facts, emits, waits_from):
             signals[WAIT] = 0.0
     for name, milliseconds in spent.items():
         signals[name] = milliseconds / 1000
+    if outcome is TIMED_OUT:
+        signals.pop(running, None)
+        signals.pop("service_seconds", None)
     systems = NO_SYSTEMS
     system_seconds: dict[str, float] = {}
     if reading.operations:
@@ -82,7 +88,7 @@ def derive(  # noqa: PLR0913, PLR0917  # one call in one place, all of it decide
         served_at=served_at,
         ended_at=end if as_of is None else None,
         outcome=outcome,
-        queued=WAIT in spent,
+        queued=queued,
         served=served_at is not None,
         operations=systems,
         signals=signals,
@@ -101,8 +107,8 @@ class Reading:
         self.operations: list[Work] = []
         self.served_at: int | None = None
 
-    def walk(self, facts: Iterable[Fact], stay: Stay, end: int) -> None:
-        """Follow the customer from `stay` to `end` and note what happens on the way."""
+    def walk(self, facts: Iterable[Fact], stay: Stay, end: int) -> str:
+        """Follow the customer from `stay` to `end`, note what happens on the way; the signal that counts to the end."""
         spent, operations = self.spent, self.operations
         since = end
         for fact_time, rank, _, event in facts:
@@ -122,6 +128,7 @@ class Reading:
                 self.signals["attempt"] = float(event.attempt)
         if stay.clock:
             spent[stay.clock] = spent.get(stay.clock, 0) + end - since
+        return stay.clock
 
 
 @lru_cache(maxsize=1024)

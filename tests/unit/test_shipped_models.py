@@ -12,9 +12,11 @@ from pipeline.core.catalog import TouchPoint
 from pipeline.core.events import Outcome
 from pipeline.core.scoring import FAIR_FROM, score
 from tests.unit.core.passages import passage
+from tests.unit.core.story import read
 
 CATALOG: Final = load_catalog(Path(__file__).parents[2] / "schemas")
 NAMES: Final = ("call_center/regular/line", "branch/042/teller", "online_form/health_claim")
+POOR_CAP: Final = 30
 ABANDONED_CALLS: Final = [
     pytest.param({"wait_seconds": 0.0, "self_service_seconds": 0.0}, True, id="at once in the queue"),
     pytest.param({"wait_seconds": 300.0, "self_service_seconds": 12.0}, True, id="after a wait"),
@@ -78,6 +80,26 @@ def test_a_served_call_scores_less_the_longer_it_waited() -> None:
     ]
     scores = [score(CALLS, each).score or 0.0 for each in seen]
     assert scores == sorted(set(scores), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "story"),
+    [
+        ("call_center/regular/line", "0 arrived, 5 queued"),
+        ("call_center/regular/line", "0 arrived, 0 self_service_entered, 20 self_service_left, 20 queued"),
+        ("branch/042/teller", "0 arrived"),
+        ("branch/042/teller", "0 arrived, 600 recalled"),
+        ("online_form/health_claim", "0 arrived"),
+        ("online_form/health_claim", "0 arrived, 30 step_viewed, 60 help_opened"),
+    ],
+)
+def test_whoever_came_and_was_never_heard_of_again_is_not_scored_as_satisfied(name: str, story: str) -> None:
+    found = touch_point(name)
+    seen = read(story, emits=" ".join(found.emits), waits_from=found.channel.waits_from, outcome=Outcome.TIMED_OUT)
+    scored = score(found.model, seen)
+
+    assert scored.score is None or scored.score < FAIR_FROM
+    assert scored.low <= POOR_CAP
 
 
 @pytest.mark.parametrize(

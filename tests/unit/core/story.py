@@ -60,13 +60,14 @@ def in_order(found: Iterable[Event]) -> list[Fact]:
     return sorted(facts, key=lambda fact: fact[:3])
 
 
-def read(  # the parameters of `derive`, with the defaults of a story
+def read(  # noqa: PLR0913  # the parameters of `derive`, with the defaults of a story
     text: str,
     *more: Event,
     emits: str = "",
     waits_from: str = "queued",
     end: float | None = None,
     as_of: float | None = None,
+    outcome: Outcome = Outcome.COMPLETED,
 ) -> Passage:
     """Derive a story; customer time ends at its last end event, else at its last event, unless `end` says so."""
     facts = in_order([*events(text), *more])
@@ -78,6 +79,6 @@ def read(  # the parameters of `derive`, with the defaults of a story
         frozenset(emits.split()),
         waits_from,
         last if moment is None else at(moment),
-        Outcome.COMPLETED if as_of is None else None,
+        outcome if as_of is None else None,
         None if as_of is None else at(as_of),
     )

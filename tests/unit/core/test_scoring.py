@@ -86,7 +86,7 @@ def test_an_element_that_does_not_apply_is_ignored_even_if_its_signal_is_known()
 
 def test_an_outcome_that_the_table_does_not_list_is_unknown() -> None:
     scored = score(model_of(worked()), passage({"wait_seconds": 0.0}, Outcome.TIMED_OUT))
-    assert (scored.score, scored.coverage, scored.low, scored.high) == (100, 0.5, 50, 100)
+    assert (scored.score, scored.coverage, scored.low, scored.high) == (100, 0.5, 30, 100)
 
 
 def test_an_element_for_certain_outcomes_is_unknown_while_the_outcome_is() -> None:

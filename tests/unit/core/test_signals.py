@@ -196,6 +196,30 @@ def test_a_customer_still_waiting_is_read_as_of_now() -> None:
     assert (passage.ended_at, passage.outcome) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "waits_from", "unknown", "known"),
+    [
+        ("0 arrived, 9 queued, 70 not_answered", "queued", "wait_seconds", {"unanswered_offers": 1}),
+        ("0 queued, 30 served, 50 transferred, 50 queued", "queued", "wait_seconds", {"transfers": 1}),
+        ("0 self_service_entered", "queued", "self_service_seconds", {}),
+        ("0 queued, 30 served, 50 held, 60 resumed, 90 held", "queued", "hold_seconds", {"wait_seconds": 30}),
+        ("0 arrived, 600 served, 700 parked", "arrived", "parked_seconds", {"wait_seconds": 600}),
+        ("0 arrived, 50 field_error", "", "form_seconds", {"field_errors": 1}),
+        ("0 queued, 30 served, 90 transferred", "queued", "service_seconds", {"wait_seconds": 30}),
+    ],
+)
+def test_how_long_something_lasted_that_still_ran_at_a_time_out_is_unknown(
+    text: str, waits_from: str, unknown: str, known: dict[str, float]
+) -> None:
+    ended = read(text, waits_from=waits_from, emits=CALL)
+    timed_out = read(text, waits_from=waits_from, emits=CALL, outcome=Outcome.TIMED_OUT)
+
+    assert unknown in ended.signals
+    assert unknown not in timed_out.signals
+    assert timed_out.queued == ended.queued
+    assert known.items() <= timed_out.signals.items()
+
+
 def test_what_comes_after_the_end_counts_but_takes_no_time() -> None:
     passage = read("0 queued, 30 ended, 40 served, 45 held, 60 transferred")
 
