@@ -5,7 +5,7 @@ from typing import Final
 from msgspec.structs import astuple
 
 from pipeline.core.conditions import Conditions, Misses
-from pipeline.core.events import RANKS, InteractionEvent, Operation, Outcome, WrappedUp
+from pipeline.core.events import RANKS, InteractionEvent, Operation, Outcome, Served, WrappedUp
 from pipeline.core.interaction import Interaction
 from pipeline.core.passage import Fact
 from pipeline.core.scored import (
@@ -22,6 +22,7 @@ from pipeline.core.scoring import score
 from pipeline.core.signals import derive
 
 OPERATION: Final = RANKS[Operation]
+SERVED: Final = RANKS[Served]
 COMMON: Final = -len(InteractionEvent.__struct_fields__)  # where an event's fields begin that all have in common
 NOTHING: Final[frozenset[str]] = frozenset()  # absence means nothing where the beginning was not read
 
@@ -31,7 +32,8 @@ def assess(
 ) -> tuple[ScoredInteraction, Misses]:
     """Score an interaction as it stands in `state`; beside the row, the conditions that nobody reported.
 
-    An open one is read as of `opened_at` + `provisional_after` · 2^step. Opening and touch-point must be known.
+    An open one is read as of `opened_at` + `provisional_after` · 2^step, or of its first service if that came later.
+    Opening and touch-point must be known.
     """
     touch_point, opened_at = held.touch_point, held.opened_at
     assert touch_point is not None  # noqa: S101  # the shard writes nothing before both are known
@@ -71,6 +73,7 @@ def standing_of(
     if state is TIMED_OUT:
         return customer_end(held, state), None, Outcome.TIMED_OUT, RANK_TIMED_OUT
     as_of = opened_at + (held.windows.provisional_after << step)
+    as_of = max(as_of, next((time for time, rank, _, _ in held.facts if rank == SERVED), as_of))
     return as_of, as_of, None, step + 1
 
 

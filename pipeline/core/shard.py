@@ -12,7 +12,7 @@ from pipeline.core.catalog import Catalog, TouchPoint
 from pipeline.core.commit import Mark
 from pipeline.core.conditions import ConditionRecord, Conditions
 from pipeline.core.correctable import CLOCK_SKEW, Correctable
-from pipeline.core.events import InteractionEvent, RejectReason
+from pipeline.core.events import InteractionEvent, RejectReason, Served
 from pipeline.core.interaction import LATE, NEVER, ORPHAN, OWN, PARTIAL, UNDECIDED, Interaction, Standing
 from pipeline.core.output import Output
 from pipeline.core.pauses import LookupNeeded, MoreDue
@@ -80,7 +80,7 @@ class Shard:
             self.output.reject(record.offset, origin, RejectReason.LATE, "older than the horizon")
             return
         if held is None or held.dead:
-            held = self._begin(record, clock, clock_before, instead_of=held)
+            held = self._begin(record, clock, clock_before, dead=held)
         self._fold_new(held, record, origin, clock)
 
     def _is_refused(self, held: Interaction, record: Decoded, origin: object) -> bool:
@@ -92,14 +92,12 @@ class Shard:
         self.output.reject(record.offset, origin, reason, detail)
         return True
 
-    def _begin(
-        self, record: Decoded, clock: int, clock_before: int, instead_of: Interaction | None = None
-    ) -> Interaction:
+    def _begin(self, record: Decoded, clock: int, clock_before: int, dead: Interaction | None) -> Interaction:
         interaction = Interaction(record, clock, clock_before, self._catalog.longest(clock))
-        if instead_of is not None:
-            interaction.replay_offset = instead_of.replay_offset
-            interaction.replay_clock = instead_of.replay_clock
-            instead_of.timer = NEVER
+        if dead is not None:
+            interaction.replay_offset = dead.replay_offset
+            interaction.replay_clock = dead.replay_clock
+            dead.timer = NEVER
         self.held[interaction.id] = interaction
         return interaction
 
@@ -120,7 +118,7 @@ class Shard:
         if held.state is not OPEN:
             self._change(held)
 
-    def _fold_new(self, held: Interaction, record: Decoded, origin: object, clock: int) -> None:
+    def _fold_new(self, held: Interaction, record: Decoded, origin: object, clock: int) -> None:  # noqa: C901  # as fold
         held.collect(record, clock)
         tally = self.output.tally
         tally.applied += 1
@@ -136,6 +134,8 @@ class Shard:
             held.opened_at = record.time
         if held.ending_outcome is not None or state is not OPEN:
             self._fold_into_ended(held, clock)
+        elif held.step >= 0 and type(record.event) is Served:
+            self.output.touch(held)  # its provisional row says that somebody still waits
         if held.earlier is not None and held.standing is UNDECIDED:
             self._decide_opened(held)  # it was looked up before its opening event came
         if held.timer == NEVER or held.state is not state or held.opened is not opened or held.channel is not channel:
