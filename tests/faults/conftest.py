@@ -14,7 +14,7 @@ DATA = data_file()  # before TOUCHPOINT_* variables are taken away
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Starting the stack is no part of a test's time."""
+    """All tests of this folder are of one kind."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.fault)

@@ -10,7 +10,7 @@ from tests.integration.conftest import RunningStack
 from tests.integration.nasty_log import Log, send_forgotten, send_held
 from tests.integration.test_metrics import Pages
 
-pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(180, func_only=True)]
+pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def test_a_worker_without_clickhouse_is_alive_and_says_what_it_waits_for(stack: RunningStack, tmp_path: Path) -> None:

@@ -20,13 +20,6 @@ PREFIX = "TOUCHPOINT_"
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first test pays for starting the stack (on a new machine, for its download too): fixtures do not count."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(60, func_only=True))
-
-
 @dataclass(frozen=True)
 class RunningStack:
     """The session's stack. `kafka` is host:port, `clickhouse` the native protocol's host and port."""

@@ -14,7 +14,7 @@ from tests.at_work import Corner, drain, make_corner, run, sibling, started, wai
 from tests.integration.conftest import RunningStack
 from tests.integration.nasty_log import SOURCE, Log, send_forgotten, send_held
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(120, func_only=True)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")

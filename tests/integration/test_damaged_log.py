@@ -16,7 +16,7 @@ from tests.integration.conftest import RunningStack
 from tests.integration.nasty_log import HOUR, SOURCE, Log, call
 from tests.raw_records import RawName
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(120, func_only=True)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(120)]
 
 NAME: Final = RawName(b"x\xff")
 UNREACHABLE: Final = 3

@@ -12,7 +12,7 @@ from tests.at_work import Corner, drain, make_corner, run
 from tests.integration.conftest import RunningStack
 from tests.integration.nasty_log import HOUR, LINE, MINUTE, SECOND, Log, at, call, identity
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(120, func_only=True)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(120)]
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 

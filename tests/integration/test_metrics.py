@@ -19,7 +19,7 @@ from tests.integration.conftest import RunningStack
 from tests.integration.nasty_log import Log, send_forgotten, send_held
 from tests.integration.test_side_tables import SIDE, counts, encoded, events, send
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(120, func_only=True)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(120)]
 
 LOCAL: Final = "127.0.0.1"
 

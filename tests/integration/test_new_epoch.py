@@ -30,7 +30,7 @@ from tests.at_work import (
 from tests.integration.conftest import ROOT, RunningStack
 from tests.integration.nasty_log import Log, send_forgotten, send_held
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180, func_only=True)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180)]
 COMPARED = ("interaction_scores", "rejected_events")
 
 

@@ -12,7 +12,7 @@ from tests.at_work import Corner, LogWatch, drain, forget, make_corner, run, sta
 from tests.integration.conftest import RunningStack
 from tests.traffic import orderly, send
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(150, func_only=True)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 MESSAGES = orderly(30)
