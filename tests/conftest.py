@@ -7,7 +7,9 @@ import hypothesis
 import pytest
 
 # A shared machine may pause a test at any moment, so how long one example took says nothing; the test's time-out holds.
-hypothesis.settings.register_profile("touchpoint", deadline=None, print_blob=True)
+# The same examples every time: whether a change may land is no matter of luck; `--hypothesis-profile=explore` tries more.
+hypothesis.settings.register_profile("touchpoint", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None, print_blob=True, max_examples=1_000)
 hypothesis.settings.load_profile("touchpoint")
 
 # Whoever starts the tests in the background lets them ignore Ctrl-C, and the commands that they start with them.

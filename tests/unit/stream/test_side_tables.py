@@ -1,7 +1,8 @@
 """The service beside the log with a client and a table that answer at once."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import orjson
 import pytest
@@ -18,6 +19,7 @@ from pipeline.telemetry.metrics import Metrics
 from tests.contract.records import SOURCE, STAMP, kafka_record, small_catalog
 from tests.unit.telemetry.test_metrics import value
 
+PATIENCE_SECONDS = 30.0
 TOPIC = "touchpoint.conditions"
 CONDITION = orjson.dumps({"subject": "branch/1", "kind": "line_length", "value": 3, "time": STAMP})
 HEADERS = [("ce_specversion", b"1.0"), ("ce_id", b"id-1"), ("ce_source", SOURCE.encode()),
@@ -101,16 +103,15 @@ async def started(monkeypatch: pytest.MonkeyPatch, metrics: Metrics | None = Non
     return tables, client
 
 
-async def work_on(tables: SideTables, seconds: float = 0.3) -> None:
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    await tables.run(lambda: loop.time() > end)
+async def work_on(tables: SideTables, until: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    await tables.run(lambda: bool(until()) or time.monotonic() > end)
 
 
 def test_topics_that_fall_silent_leave_no_work_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         tables, client = await started(monkeypatch)
-        await work_on(tables)
+        await work_on(tables, lambda: client.committed and not tables.has_work)
         assert client.committed == {(TOPIC, 0): 8}
         assert not tables.has_work  # else the watchdog ends a process that only waits
 
@@ -124,7 +125,7 @@ def test_table_that_refuses_the_last_block_is_heard_of_although_nothing_follows(
         tables, _ = await started(monkeypatch)
         monkeypatch.setattr(Table, "error", RuntimeError("refused"))
         with pytest.raises(RuntimeError, match="refused"):
-            await work_on(tables)
+            await work_on(tables, lambda: False)
 
     asyncio.run(scene())
 
@@ -140,7 +141,10 @@ def test_topics_tell_what_was_read_and_how_far_behind_they_are(monkeypatch: pyte
         )
         client.batches.append({(TOPIC, 0): [good, bad, other]})  # the first of them repeats the one before
         client.lag = 42
-        await work_on(tables)
+        await work_on(
+            tables,
+            lambda: not client.batches and value(metrics, "touchpoint_side_lag_records", topic="conditions") == 42,
+        )
         await tables.stop(finish=True, budget=Budget(5.0))
 
     asyncio.run(scene())
@@ -155,7 +159,7 @@ def test_a_client_that_does_not_say_how_far_behind_it_is_disturbs_nothing(monkey
     async def scene() -> None:
         tables, client = await started(monkeypatch)
         client.lag = None
-        await work_on(tables)
+        await work_on(tables, lambda: client.committed and len(client.asked) > 1)
         await tables.stop(finish=True, budget=Budget(5.0))
         assert client.committed == {(TOPIC, 0): 8}
         assert len(client.asked) > 1

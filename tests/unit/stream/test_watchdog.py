@@ -37,9 +37,9 @@ def test_a_shutdown_that_hangs_is_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("has_work", "then"),
-    [(False, "time.sleep(2.5)"), (True, "for _ in range(25): time.sleep(0.1); watchdog.progress()")],
+    ("stall", "has_work", "then"),
+    [(1.5, False, "time.sleep(2.5)"), (8, True, "for _ in range(100): time.sleep(0.1); watchdog.progress()")],
     ids=["nothing to do", "it moves"],
 )
-def test_a_process_without_work_or_with_progress_lives(has_work: bool, then: str) -> None:  # noqa: FBT001
-    assert run(stall=1.5, shutdown=60, has_work=has_work, then=then) == (0, "")
+def test_a_process_without_work_or_with_progress_lives(stall: float, has_work: bool, then: str) -> None:  # noqa: FBT001
+    assert run(stall=stall, shutdown=60, has_work=has_work, then=then) == (0, "")
