@@ -58,6 +58,7 @@ class Corner:
             "TOPIC_PREFIX": self.prefix,
             "DATABASE": self.database,
             "GROUP": self.group,
+            "METRICS_PORT": "0",  # other tests look at the one that everybody takes
             **self.settings,
         }
         outside = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}

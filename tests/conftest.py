@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 
 # A shared machine may pause a test at any moment, so how long one example took says nothing; the test's time-out holds.
-# The same examples every time: whether a change may land is no matter of luck; `--hypothesis-profile=explore` tries more.
+# Always the same examples, so that luck decides nothing; `--hypothesis-profile=explore` tries others, and more of them.
 hypothesis.settings.register_profile("touchpoint", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("explore", deadline=None, print_blob=True, max_examples=1_000)
 hypothesis.settings.load_profile("touchpoint")

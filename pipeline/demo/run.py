@@ -109,6 +109,9 @@ def _start(state: Path, say: Say) -> System:
     say("creating topics and tables")
     apply_topics(settings, dry_run=False)
     apply_pending(settings)
+    # Only now: a port that is free at the start may be taken when the worker is.
+    os.environ[f"{PREFIX}METRICS_PORT"] = str(_metrics_port())
+    settings = load_settings()
     worker = children.start(state, children.WORKER, ["worker"])
     return System(state, settings, connect(settings), worker, WorkerPage(int(settings.metrics_port)))
 
@@ -157,9 +160,12 @@ def _forget_settings(state: Path) -> None:
     """From here on only this system exists: the user's settings may name another one, whose data is no toy."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
+    os.environ[f"{PREFIX}STATE_DIR"] = str(state)
+
+
+def _metrics_port() -> int:
     default = int(Settings.model_fields["metrics_port"].default)
-    port = default if services.is_free(default) else services.free_ports(1)[0]
-    os.environ |= {f"{PREFIX}STATE_DIR": str(state), f"{PREFIX}METRICS_PORT": str(port)}
+    return default if services.is_free(default) else services.free_ports(1)[0]
 
 
 def _refuse_full_disk(state: Path) -> None:

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def test_a_worker_without_clickhouse_is_alive_and_says_what_it_waits_for(stack: RunningStack, tmp_path: Path) -> None:
-    corner = make_corner(stack, PARTITIONS="1", METRICS_PORT="0", FLUSH_INTERVAL_SECONDS="0.2")
+    corner = make_corner(stack, PARTITIONS="1", FLUSH_INTERVAL_SECONDS="0.2")
     with Log(corner) as log, started(corner, tmp_path, "worker", "--json") as worker:
         pages = Pages(worker)
         wait_until(lambda: pages.get("/ready")[0] == 200, worker.said)

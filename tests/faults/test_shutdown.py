@@ -24,7 +24,7 @@ LEEWAY_SECONDS = 4  # of interpreter and Faust, after our own part
 
 @pytest.fixture
 def corner(stack: RunningStack) -> Iterator[Corner]:
-    made = make_corner(stack, **SETTINGS, SHUTDOWN_SECONDS=str(SHUTDOWN_SECONDS), METRICS_PORT="0")
+    made = make_corner(stack, **SETTINGS, SHUTDOWN_SECONDS=str(SHUTDOWN_SECONDS))
     yield made
     forget(made)
 

@@ -23,7 +23,7 @@ MORE_BYTES = 40_000_000  # what the client fetches ahead
 
 @pytest.fixture
 def corner(stack: RunningStack) -> Iterator[Corner]:
-    made = make_corner(stack, **SETTINGS, METRICS_PORT="0")
+    made = make_corner(stack, **SETTINGS)
     yield made
     forget(made)
 

@@ -55,7 +55,7 @@ def test_sigterm_in_the_middle_finishes_what_is_in_hand(stack: RunningStack, tmp
 
 
 def test_worker_frozen_beyond_its_session_changes_nothing_when_it_goes_on(stack: RunningStack, tmp_path: Path) -> None:
-    corner = make_corner(stack, METRICS_PORT="0", **SETTINGS)
+    corner = make_corner(stack, **SETTINGS)
     messages = unruly(2, 1500, hours=30)
     half = len(messages) // 2
     with LogWatch(corner) as watch, started(corner, tmp_path, "worker") as zombie, ExitStack() as asleep:

@@ -86,6 +86,7 @@ def place(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plac
         f"{PREFIX}TOPIC_PREFIX": name,
         f"{PREFIX}DATABASE": name,
         f"{PREFIX}GROUP": f"{name}-scores",
+        f"{PREFIX}METRICS_PORT": "0",
     }
     for variable, value in mine.items():
         monkeypatch.setenv(variable, value)

@@ -27,7 +27,7 @@ LOCAL: Final = "127.0.0.1"
 @pytest.fixture(scope="module")
 def corner(stack: RunningStack) -> Corner:
     """The nasty log, not worked off yet."""
-    corner = make_corner(stack, PARTITIONS="1", METRICS_PORT="0", FLUSH_INTERVAL_SECONDS="0.2")
+    corner = make_corner(stack, PARTITIONS="1", FLUSH_INTERVAL_SECONDS="0.2")
     with Log(corner) as log:
         send_forgotten(log)
         send_held(log)
@@ -180,7 +180,7 @@ def test_clients_that_hang_or_never_read_disturb_nothing(corner: Corner, tmp_pat
 
 
 def test_the_topics_beside_the_log_are_counted_while_clients_hang(stack: RunningStack, tmp_path: Path) -> None:
-    corner = make_corner(stack, PARTITIONS="1", METRICS_PORT="0", FLUSH_INTERVAL_SECONDS="0.2")
+    corner = make_corner(stack, PARTITIONS="1", FLUSH_INTERVAL_SECONDS="0.2")
     good = encoded(events())
     kind, key, data, headers = good[60]
     send(corner, [*good, *good[:70], (kind, key, data[:-2], headers)])
