@@ -151,7 +151,7 @@ def drain(corner: Corner) -> dict[str, Any]:
     return summary
 
 
-def wait_until(true: Callable[[], bool], what: Callable[[], str], seconds: float = 30, pause: float = 0.02) -> None:
+def wait_until(true: Callable[[], bool], what: Callable[[], str], seconds: float = 60, pause: float = 0.02) -> None:
     """Look again and again until it is true; fails at the deadline."""
     deadline = time.monotonic() + seconds
     while not true():
