@@ -37,6 +37,7 @@ class Reports:
     def __init__(self, brokers: str, prefix: str) -> None:
         self._topic = f"{prefix}.events"
         self._producer = KafkaProducer(bootstrap_servers=brokers.split(","), acks="all", max_block_ms=200)
+        self._producer.partitions_for(self._topic)  # asked for now, so that no report waits for it
         self.close = self._producer.close
 
     def send(self, interaction: str, started_ms: int, seconds: float, status: str, traceparent: str | None) -> None:

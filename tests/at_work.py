@@ -101,7 +101,7 @@ class Process:
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         self.signal(signal.SIGKILL)
-        self.popen.wait(10)
+        self.popen.wait(60)
 
     def end(self, seconds: float = 60) -> int:
         """Wait for its end; the exit code."""
@@ -128,7 +128,7 @@ def started(corner: Corner, folder: Path, *arguments: str) -> Iterator[Process]:
         yield Process(popen, output, errors)
     finally:
         popen.kill()
-        popen.wait(10)
+        popen.wait(60)
 
 
 def run(corner: Corner, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
@@ -183,11 +183,18 @@ class LogWatch:
 
     def committed(self) -> dict[int, int]:
         """Committed position by partition; 0 where nothing is committed."""
-        try:
-            commits = self._admin.list_group_offsets(self._group)[self._group]
-        except RetriableError:  # a young broker has no place for commits yet
-            commits = {}
+        commits = self._commits()
         return {one.partition: max(0, commits[one].offset) if one in commits else 0 for one in self._partitions}
+
+    def _commits(self) -> Mapping[TopicPartition, Any]:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return self._admin.list_group_offsets(self._group)[self._group]  # type: ignore[no-any-return]
+            except RetriableError:  # a young broker has no place for commits yet, a frozen one is asked again
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def ends(self) -> dict[int, int]:
         """End offset by partition."""

@@ -124,7 +124,11 @@ def _interaction(chance: random.Random, name: str, start: int) -> Iterator[tuple
 def send(corner: Corner, messages: Sequence[Message], seconds: float = 0) -> None:
     """Send them in order, spread over so many seconds; returns when the broker has them all."""
     producer = KafkaProducer(
-        bootstrap_servers=corner.stack.kafka, acks="all", enable_idempotence=True, delivery_timeout_ms=120_000
+        bootstrap_servers=corner.stack.kafka,
+        acks="all",
+        enable_idempotence=True,
+        delivery_timeout_ms=120_000,
+        linger_ms=100,  # so that what is sent together comes together
     )
     began = time.monotonic()
     try:

@@ -27,7 +27,7 @@ BATCH_BYTES: Final = 256 * 1024
 # Records handed to the client and not yet acknowledged; the client itself sets no bound.
 MAX_IN_FLIGHT: Final = 50_000
 CONNECT_SECONDS: Final = 10
-TOPIC_SECONDS: Final = 3
+TOPIC_SECONDS: Final = 6
 DELIVERY_SECONDS: Final = 60
 _KEYS_CACHED: Final = 65_536
 

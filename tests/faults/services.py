@@ -32,7 +32,7 @@ def killed(stack: RunningStack, service: str) -> Iterator[None]:
     """SIGKILL, and start it again on its port at the end."""
     process = psutil.Process(process_id(stack, service))
     process.kill()
-    process.wait(10)
+    process.wait(60)
     try:
         yield
     finally:

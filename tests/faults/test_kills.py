@@ -27,7 +27,7 @@ from tests.integration.conftest import RunningStack
 
 KILL_POINTS = (0.1, 0.3, 0.5, 0.7, 0.9)
 BACKLOG = 300  # records that a worker takes up between two commits, even while few calls come in
-AHEAD = 12_000  # records; a sender this far ahead of the commits is stopped: workers must not run through two points
+AHEAD = 6_000  # records; a sender this far ahead of the commits is stopped: workers must not run through two points
 
 
 class Traffic(NamedTuple):
@@ -52,7 +52,7 @@ class Arrivals:
         def reached() -> bool:
             beyond = self._watch.beyond()
             if self._sending.popen.poll() is None:
-                self._sending.signal(signal.SIGSTOP if beyond > AHEAD else signal.SIGCONT)
+                self._sending.popen.send_signal(signal.SIGSTOP if beyond > AHEAD else signal.SIGCONT)
             return beyond >= backlog and sum(self._watch.committed().values()) >= share * self._events
 
         wait_until(reached, worker.said, seconds=120)
@@ -60,6 +60,7 @@ class Arrivals:
     def kill(self, worker: Process, share: float) -> int:
         """SIGKILL at this share; how many records that were in the log by then are beyond the commit."""
         self.come_in_until(share, worker, BACKLOG)
+        worker.signal(signal.SIGSTOP)  # it commits no more while we look
         ends = self._watch.ends()
         worker.kill()
         return self._watch.beyond(ends)
@@ -67,7 +68,7 @@ class Arrivals:
     def end(self) -> None:
         """Let the rest come in."""
         if self._sending.popen.poll() is None:
-            self._sending.signal(signal.SIGCONT)
+            self._sending.popen.send_signal(signal.SIGCONT)
         assert self._sending.end() == 0, self._sending.said()
 
 

@@ -50,7 +50,7 @@ class Server:
     def kill(self) -> None:
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 class Cut(enum.Enum):

@@ -47,8 +47,8 @@ def test_a_slow_clickhouse_holds_the_log_back_and_loses_nothing(
 
             relay.answering.clear()  # an insert takes as long as the test likes
             send(corner, messages[300:400])
-            wait_until(lambda: consumed(pages) == 400, worker.said)
-            wait_until(lambda: pages.metrics()["touchpoint_commit_age_seconds"] > 2, worker.said)  # two more were due
+            wait_until(lambda: consumed(pages) > 300, worker.said)
+            wait_until(lambda: pages.metrics()["touchpoint_commit_age_seconds"] > 4, worker.said)  # more were due
             before, memory = consumed(pages), psutil.Process(worker.popen.pid).memory_info().rss
             send(corner, messages[400:])
             time.sleep(3)  # far more than it would take to read them

@@ -126,6 +126,7 @@ def test_nothing_is_committed_before_its_rejects_are_kept(stack: RunningStack, t
         wait_until(lambda: worker.said().count("live at offset") == 4, worker.said)
         admin = KafkaAdminClient(bootstrap_servers=stack.kafka)
         admin.delete_topics([f"{corner.prefix}.rejected"])
+        wait_until(lambda: f"{corner.prefix}.rejected" not in admin.list_topics(), worker.said)
         admin.close()
         send(corner, messages)
         wait_until(lambda: bool(first_rejects(corner)), worker.said)

@@ -63,7 +63,7 @@ class Log:
 
     def raw(self, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         """Any bytes."""
-        self._producer.send(self._topic, key=key, value=value, headers=headers, partition=0).get(10)
+        self._producer.send(self._topic, key=key, value=value, headers=headers, partition=0).get(60)
         self.sent += 1
 
 

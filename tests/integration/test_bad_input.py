@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from kafka.partitioner import murmur2
 
 from tests.at_work import Corner, LogWatch, Rows, drain, forget, make_corner, run, tables
 from tests.integration.conftest import RunningStack
+from tests.log_contents import records_of
 from tests.traffic import Message, orderly, send
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -154,21 +155,12 @@ def send_bad(corner: Corner, bad: list[Bad]) -> dict[tuple[int, int], Bad]:
 
 def read_rejected(corner: Corner) -> dict[tuple[int, int], Rejected]:
     """The topic of rejects, by the place where each record stood."""
-    consumer = KafkaConsumer(bootstrap_servers=corner.stack.kafka, enable_auto_commit=False)
-    topic = f"{corner.prefix}.rejected"
-    partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
-    consumer.assign(partitions)
-    consumer.seek_to_beginning(*partitions)
-    ends = consumer.end_offsets(partitions)
     found: dict[tuple[int, int], Rejected] = {}
-    while any(consumer.position(one) < end for one, end in ends.items()):
-        for records in consumer.poll(timeout_ms=500).values():
-            for record in records:
-                one = Rejected(record.value, list(record.headers))
-                place = int(one.said["reject_partition"]), int(one.said["reject_offset"])
-                assert place not in found
-                found[place] = one
-    consumer.close()
+    for record in records_of(corner.stack.kafka, f"{corner.prefix}.rejected"):
+        one = Rejected(record.value, list(record.headers))
+        place = int(one.said["reject_partition"]), int(one.said["reject_offset"])
+        assert place not in found
+        found[place] = one
     return found
 
 

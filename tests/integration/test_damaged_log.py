@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 
 from pipeline.source.encode import encode
 from tests.at_work import Corner, drain, make_corner, run, succeed, tables
 from tests.integration.conftest import RunningStack
 from tests.integration.nasty_log import HOUR, SOURCE, Log, call
+from tests.log_contents import records_of
 from tests.raw_records import RawName
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(120)]
@@ -86,13 +87,7 @@ def originals(headers: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
 
 
 def read_rejects(corner: Corner) -> list[Any]:
-    topic = f"{corner.prefix}.rejected"
-    consumer = KafkaConsumer(
-        topic, bootstrap_servers=corner.stack.kafka, auto_offset_reset="earliest", consumer_timeout_ms=2_000
-    )
-    found = list(consumer)
-    consumer.close()
-    return found
+    return records_of(corner.stack.kafka, f"{corner.prefix}.rejected")
 
 
 def test_calls_of_producers_that_compress_differently_are_all_scored(corner: Corner) -> None:
@@ -120,7 +115,7 @@ def test_a_batch_changed_on_the_brokers_disk_ends_the_worker_with_one_line_and_c
     with Log(corner) as log:
         log.send(*call("damaged", two_hours_ago())[:1])
         log.send(*call("after", two_hours_ago()))
-    (segment,) = corner.stack.state_dir.glob(f"**/{corner.topic}-0/*.log")
+    (segment,) = corner.stack.state_dir.glob(f"kafka/data/{corner.topic}-0/*.log")
     kept = bytearray(segment.read_bytes())
     kept[kept.index(b'"damaged"') + 1] ^= 1
     with segment.open("r+b") as file:

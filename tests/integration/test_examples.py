@@ -119,7 +119,8 @@ def backend(corner: Corner) -> Iterator[str]:
 
 def post(address: str, headers: dict[str, str]) -> int:
     request = urllib.request.Request(f"{address}/verify", method="POST", headers=headers)  # noqa: S310  # ours
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        answer.read()  # its end comes when the report is handed over
         return int(answer.status)
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
 from pipeline.source.mapping_file import read_mapping
 from pipeline.source.recording import read_recording
 from tests.integration.conftest import Place
+from tests.log_contents import records_of
 
 pytestmark = pytest.mark.integration
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -36,23 +37,19 @@ def topic(place: Place) -> str:
 
 def import_tickets(place: Place, *arguments: str) -> tuple[int, dict[str, Any], str]:
     done = subprocess.run(
-        [*COMMAND, *TICKETS, *arguments], env=place.environment, capture_output=True, text=True, timeout=40, check=False
+        [*COMMAND, *TICKETS, *arguments],
+        env=place.environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
     )
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr
 
 
 def sent(place: Place, topic: str) -> list[Sent]:
-    consumer = KafkaConsumer(bootstrap_servers=place.stack.kafka, enable_auto_commit=False)
-    partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-    consumer.assign(partitions)
-    consumer.seek_to_beginning(*partitions)
-    ends = consumer.end_offsets(partitions)
-    found: list[Sent] = []
-    while any(consumer.position(partition) < end for partition, end in ends.items()):
-        for records in consumer.poll(timeout_ms=500).values():
-            found += [(record.key, record.value, tuple(record.headers), record.partition) for record in records]
-    consumer.close()
-    return found
+    found = records_of(place.stack.kafka, topic)
+    return [(record.key, record.value, tuple(record.headers), record.partition) for record in found]
 
 
 def expected_ids() -> dict[bytes, list[bytes]]:
@@ -89,7 +86,7 @@ def test_a_paced_import_stops_cleanly_and_says_how_many_were_sent(place: Place, 
         while not sent(place, topic):
             assert running.poll() is None
         running.send_signal(signal.SIGINT)
-        output, _ = running.communicate(timeout=20)
+        output, _ = running.communicate(timeout=60)
     finally:
         running.kill()
         running.wait()

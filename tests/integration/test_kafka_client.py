@@ -81,7 +81,7 @@ def make_topic(place: Place) -> Iterator[Callable[..., Topic]]:
     def make(**config: str) -> Topic:
         name = f"{place.prefix}.{secrets.token_hex(4)}"
         stamping = {"message.timestamp.type": "LogAppendTime"}
-        admin.create_topics([NewTopic(name, 1, 1, topic_configs=stamping | config)])
+        admin.create_topics([NewTopic(name, 1, 1, topic_configs=stamping | config)], wait_for_metadata=True)
         return Topic(place.stack.kafka, name, place.settings)
 
     yield make
@@ -103,7 +103,7 @@ def send_as_one_batch(topic: Topic, headers: Sequence[list[Header]], **options: 
     producer = KafkaProducer(bootstrap_servers=topic.brokers, linger_ms=10_000, enable_idempotence=False, **options)
     for number, each in enumerate(headers):
         producer.send(topic.name, key=b"k", value=b"v%d" % number, headers=each, timestamp_ms=LONG_AGO + number)
-    producer.flush(10)
+    producer.flush(60)
     producer.close()
 
 
@@ -210,7 +210,7 @@ def test_a_batch_that_changed_on_the_brokers_disk_is_an_error_that_names_its_pla
 ) -> None:
     send_as_one_batch(topic, [[("a", b"1")], [("a", b"1")]])
     send_as_one_batch(topic, [[("a", b"1")]])
-    (segment,) = place.stack.state_dir.glob(f"**/{topic.name}-0/*.log")
+    (segment,) = place.stack.state_dir.glob(f"kafka/data/{topic.name}-0/*.log")
     kept = bytearray(segment.read_bytes())
     kept[kept.rindex(b"v0")] ^= 1
     with segment.open("r+b") as file:

@@ -49,7 +49,7 @@ class Pages:
 
     def get(self, path: str) -> tuple[int, bytes]:
         try:
-            with urllib.request.urlopen(f"http://{LOCAL}:{self.port}{path}", timeout=10) as reply:
+            with urllib.request.urlopen(f"http://{LOCAL}:{self.port}{path}", timeout=60) as reply:
                 return reply.status, reply.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -142,8 +142,7 @@ def test_a_worker_without_a_partition_is_alive_and_not_ready(corner: Corner, tmp
         def idle() -> list[Pages]:
             return [each for each in both if "no partition is assigned" in each.check("/ready")[1]["reasons"]]
 
-        wait_until(lambda: len(idle()) == 1, second.said)
-        assert idle()[0].check("/live")[0] == 200
+        wait_until(lambda: [each.check("/live")[0] for each in idle()] == [200], second.said)
         end(second)
         end(first)
 

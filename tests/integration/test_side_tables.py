@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaProducer
 
 from pipeline.core.side_events import Condition, CustomerOutcome, Feedback, SideEvent
 from pipeline.core.vocabulary import Measure
@@ -27,6 +27,7 @@ from tests.at_work import (
     wait_until,
 )
 from tests.integration.conftest import RunningStack
+from tests.log_contents import records_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -201,17 +202,7 @@ def test_bad_records_are_kept_with_their_bytes_and_harm_no_neighbour(corner: Cor
 
 
 def kept_bytes(corner: Corner) -> list[bytes]:
-    consumer = KafkaConsumer(bootstrap_servers=corner.stack.kafka, enable_auto_commit=False)
-    topic = f"{corner.prefix}.rejected"
-    partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
-    consumer.assign(partitions)
-    consumer.seek_to_beginning()
-    ends = consumer.end_offsets(partitions)
-    found: list[bytes] = []
-    while any(consumer.position(one) < end for one, end in ends.items()):
-        found += [record.value for records in consumer.poll(timeout_ms=500).values() for record in records]
-    consumer.close()
-    return found
+    return [record.value for record in records_of(corner.stack.kafka, f"{corner.prefix}.rejected")]
 
 
 def test_rows_show_while_a_worker_runs_and_sigterm_leaves_nothing_to_repeat(corner: Corner, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import sys
 from typing import Any, NamedTuple
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 
 from pipeline.topics import apply
 from tests.integration.conftest import Place
+from tests.log_contents import records_of
 
 pytestmark = pytest.mark.integration
 COMMAND = [sys.executable, "-m", "pipeline.cli.main", "simulate", "--load", "0.1", "--json"]
@@ -24,25 +24,14 @@ class Stored(NamedTuple):
 
 
 def stored(place: Place, topic: str) -> list[Stored]:
-    consumer = KafkaConsumer(bootstrap_servers=place.stack.kafka, enable_auto_commit=False)
-    name = f"{place.prefix}.{topic}"
-    partitions = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name)]
-    consumer.assign(partitions)
-    consumer.seek_to_beginning(*partitions)
-    ends = consumer.end_offsets(partitions)
-    found: list[Stored] = []
-    while any(consumer.position(partition) < end for partition, end in ends.items()):
-        for records in consumer.poll(timeout_ms=500).values():
-            for record in records:
-                value = json.loads(record.value)
-                found.append(Stored(record.timestamp, value["time"], value))
-    consumer.close()
-    return found
+    found = records_of(place.stack.kafka, f"{place.prefix}.{topic}")
+    values = (json.loads(record.value) for record in found)
+    return [Stored(record.timestamp, value["time"], value) for record, value in zip(found, values, strict=True)]
 
 
 def test_all_of_it_arrives_and_no_event_before_a_condition_that_is_earlier(place: Place) -> None:
     apply(place.settings, dry_run=False)
-    done = subprocess.run(COMMAND, env=place.environment, capture_output=True, text=True, timeout=50, check=True)
+    done = subprocess.run(COMMAND, env=place.environment, capture_output=True, text=True, timeout=110, check=True)
     truth = json.loads(done.stdout)
     found = {topic: stored(place, topic) for topic in TOPICS}
     assert {topic: len(records) for topic, records in found.items() if records} == truth["records"] == truth["sent"]
@@ -63,7 +52,7 @@ def test_a_paced_day_stops_cleanly_and_says_how_much_was_sent(place: Place) -> N
             while not stored(place, "events"):
                 assert running.poll() is None
             running.send_signal(signal.SIGINT)
-            output, _ = running.communicate(timeout=20)
+            output, _ = running.communicate(timeout=60)
         finally:
             running.kill()
     truth = json.loads(output)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 from typer.testing import CliRunner
 
@@ -12,6 +12,7 @@ from pipeline.cli.main import app
 from pipeline.errors import KafkaUnavailableError, TopicError
 from pipeline.topics import apply
 from tests.integration.conftest import Place
+from tests.log_contents import records_of
 
 pytestmark = pytest.mark.integration
 
@@ -75,16 +76,11 @@ def test_other_partition_count_is_refused_and_nothing_changed(place: Place) -> N
 def test_log_is_stamped_by_the_broker(place: Place) -> None:
     apply(place.settings, dry_run=False)
     producer = KafkaProducer(bootstrap_servers=place.stack.kafka)
-    sent = producer.send(f"{place.prefix}.events", b"{}", partition=0, timestamp_ms=1_000).get(10)
+    producer.send(f"{place.prefix}.events", b"{}", partition=0, timestamp_ms=1_000).get(60)
     producer.close()
-    consumer = KafkaConsumer(bootstrap_servers=place.stack.kafka)
-    partition = TopicPartition(f"{place.prefix}.events", 0)
-    consumer.assign([partition])
-    consumer.seek(partition, sent.offset)
 
-    (record,) = consumer.poll(timeout_ms=10_000)[partition]
+    (record,) = records_of(place.stack.kafka, f"{place.prefix}.events")
 
-    consumer.close()
     assert record.timestamp > 1_000_000_000_000
 
 
