@@ -4,7 +4,7 @@ import contextlib
 import logging
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final, Protocol, TypedDict
 
@@ -58,7 +58,7 @@ class Kafka:
     def start(self, state: Path, port: int, say: Say) -> Note:
         """Download and format on the first run, then start the broker."""
         java, jars, home = kafka.java(), kafka.jars(say), state / self.name
-        (controller_port,) = free_ports(1, but=port)
+        (controller_port,) = free_ports(1, but={port, *ports_of_others(state, self.name)})
         kafka.prepare(java, jars, home, port=port, controller_port=controller_port)
         command = kafka.broker_command(java, jars, home)
         return processes.start(command, **places(state, self.name), port=port, environment={})
@@ -100,14 +100,20 @@ def places(state: Path, name: str) -> _Places:
     return {"log": state / "logs" / f"{name}.log", "note": state / "run" / f"{name}.json"}
 
 
-def free_ports(count: int, *, but: int = 0) -> list[int]:
+def ports_of_others(state: Path, name: str) -> set[int]:
+    """Ports in the notes of all other services: one that was just started does not listen yet."""
+    notes = [processes.read(path) for path in (state / "run").glob("*.json") if path.stem != name]
+    return {note.port for note in notes if note is not None}
+
+
+def free_ports(count: int, *, but: Collection[int] = ()) -> list[int]:
     """Ports that nobody listens on at the moment, all different."""
     with contextlib.ExitStack() as held:
         found: list[int] = []
         while len(found) < count:
             probe = held.enter_context(socket.create_server((HOST, 0)))
             port = int(probe.getsockname()[1])
-            if port != but:
+            if port not in but:
                 found.append(port)
         return found
 

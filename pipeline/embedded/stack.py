@@ -88,9 +88,9 @@ class Stack:
         missing = [service for service in self._services if not self._keep(service, ports.get(service.name), say)]
         try:
             for service in missing:
-                self._start(service, ports.get(service.name), say)
+                self._start(service, ports, say)
             for service in missing:
-                self._wait(service, ports.get(service.name), say)
+                self._wait(service, ports, say)
             parts = self.status()
             self._publish(parts)
         except BaseException:
@@ -152,28 +152,36 @@ class Stack:
             raise StackError(message)
         return True
 
-    def _start(self, service: Service, wished: int | None, say: Say) -> None:
-        if wished is not None and not services.is_free(wished):
-            message = f"port {wished} for {service.title} is taken: choose another one, or none for a free one"
-            raise StackError(message)
-        # The same port as last time, so that clients which wait for the service find it again.
-        before = self._note(service)
-        port = wished or (before.port if before and services.is_free(before.port) else services.free_ports(1)[0])
+    def _start(self, service: Service, ports: Mapping[str, int], say: Say) -> None:
+        port = self._port(service, ports)
         log = services.places(self._state, service.name)["log"]
         with contextlib.suppress(OSError):
             log.replace(log.with_suffix(".log.1"))
         service.start(self._state, port, say)
 
-    def _wait(self, service: Service, wished: int | None, say: Say) -> None:
+    def _port(self, service: Service, ports: Mapping[str, int]) -> int:
+        """The one that is wished, else that of last time, so that clients which wait for the service find it again."""
+        wished, before = ports.get(service.name), self._note(service)
+        if wished is not None:
+            if not services.is_free(wished):
+                message = f"port {wished} for {service.title} is taken: choose another one, or none for a free one"
+                raise StackError(message)
+            return wished
+        others = {*ports.values(), *services.ports_of_others(self._state, service.name)}
+        if before is not None and before.port not in others and services.is_free(before.port):
+            return before.port
+        return services.free_ports(1, but=others)[0]
+
+    def _wait(self, service: Service, ports: Mapping[str, int], say: Say) -> None:
         for tried in range(1, _TRIES + 1):
             note = self._note(service)
             if note is None or self._answers_in_time(service, note, say):
                 return
             tail = self._log_tail(service)
-            if wished is not None or tried == _TRIES or not _PORT_TAKEN.search(tail):
+            if service.name in ports or tried == _TRIES or not _PORT_TAKEN.search(tail):
                 raise StackError(self._explain(service, tail))
             # Somebody took the port between our look and the service's start.
-            self._start(service, None, say)
+            self._start(service, ports, say)
 
     def _answers_in_time(self, service: Service, note: Note, say: Say) -> bool:
         """False when the process ends. Raises StackError at the deadline."""

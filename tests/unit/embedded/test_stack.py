@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -72,6 +73,12 @@ def kill(part: Part) -> None:
     process = psutil.Process(part.pid or 0)
     process.kill()
     process.wait(10)
+
+
+def noted(state: Path, name: str, port: int) -> None:
+    """As if that service had been there once."""
+    (state / "run").mkdir(parents=True, exist_ok=True)
+    processes.write_atomically(places(state, name)["note"], msgspec.json.encode(Note(0, port, ["gone"])))
 
 
 @pytest.fixture
@@ -166,6 +173,25 @@ def test_wished_port_is_used(state: Path) -> None:
     (one,) = stack_of(state, ONE).up({"one": port}, silent).parts
 
     assert one.address == f"{HOST}:{port}"
+
+
+def test_a_port_is_not_given_twice_while_nobody_listens_on_it_yet(state: Path) -> None:
+    (port,) = free_ports(1)
+    noted(state, "one", port)
+    noted(state, "two", port)
+
+    one, two = stack_of(state, ONE, TWO).up({}, silent).parts
+
+    assert one.address != two.address == f"{HOST}:{port}"
+
+
+def test_a_port_wished_for_one_service_is_not_given_to_another(state: Path) -> None:
+    (port,) = free_ports(1)
+    noted(state, "one", port)
+
+    one, two = stack_of(state, ONE, TWO).up({"two": port}, silent).parts
+
+    assert one.address != two.address == f"{HOST}:{port}"
 
 
 def test_wished_port_that_is_taken_is_an_error(state: Path) -> None:
