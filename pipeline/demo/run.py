@@ -32,6 +32,8 @@ from pipeline.topics import apply as apply_topics
 READY_SECONDS: Final = 60.0
 NO_PROGRESS_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.5
+# In a row, until a service counts as gone: each takes a second, and up to some more of silence.
+MISSED_LOOKS: Final = 6
 POLL_SECONDS: Final = 0.1
 NEEDED_BYTES: Final = 500_000_000
 FULL_BYTES: Final = 20_000_000
@@ -92,13 +94,26 @@ def play(system: System, simulate: list[str], show: Show, say: Say) -> None:
 
 def stay(system: System) -> None:
     """Wait until interrupted. Raises TouchpointError when a part ends by itself."""
+    stack, missed = Stack(system.state), 0
     while True:
         system.worker.must_run()
-        stopped = [part.name for part in Stack(system.state).status() if not part.running]
-        if stopped:
-            message = f"{' and '.join(stopped)} ended; see {system.state / 'logs'}"
-            raise StackError(message)
+        missed = missed_looks(stack, missed, system.state / "logs")
         time.sleep(1)
+
+
+def missed_looks(stack: Stack, before: int, logs: Path) -> int:
+    """How many looks in a row some service has now missed. Raises StackError at the last one, or when a process ended.
+
+    A loaded machine misses looks, as does a broker that is fenced for a moment.
+    """
+    silent = [part.name for part in stack.status() if not part.running]
+    if ended := stack.ended():
+        message = f"{' and '.join(ended)} ended; see {logs}"
+        raise StackError(message)
+    if silent and before + 1 >= MISSED_LOOKS:
+        message = f"{' and '.join(silent)} did not answer {MISSED_LOOKS} times in a row; see {logs}"
+        raise StackError(message)
+    return before + 1 if silent else 0
 
 
 def _start(state: Path, say: Say) -> System:

@@ -24,6 +24,8 @@ from pipeline.errors import StackError
 
 SERVICES: Final[tuple[Service, ...]] = (services.ClickHouse(), services.Kafka())
 START_SECONDS: Final = 180.0
+# A loaded machine or a broker fenced for a moment misses looks; only what hangs for longer is started again.
+PATIENCE_SECONDS: Final = 30.0
 KEY_BYTES: Final = 32
 _TRIES: Final = 3
 _POLL_SECONDS: Final = 0.1
@@ -71,6 +73,10 @@ class Stack:
         """Each service as it is now."""
         return tuple(self._part(service) for service in self._services)
 
+    def ended(self) -> list[str]:
+        """The names of those whose process is gone; one that only misses a look is not among them."""
+        return [service.name for service in self._services if processes.find(self._note(service)) is None]
+
     def down(self, *, delete: bool, say: Say) -> list[str]:
         """Stop what runs, and only that; returns the names. `delete` also removes all that the stack ever wrote."""
         if not self._state.is_dir():
@@ -91,7 +97,8 @@ class Stack:
                 self._start(service, ports, say)
             for service in missing:
                 self._wait(service, ports, say)
-            parts = self.status()
+            # Not asked again: what has just answered may miss the next look.
+            parts = tuple(self._part(service, ask=False) for service in self._services)
             self._publish(parts)
         except BaseException:
             processes.stop([note for service in missing if (note := self._note(service))])
@@ -131,22 +138,25 @@ class Stack:
     def _note(self, service: Service) -> Note | None:
         return processes.read(services.places(self._state, service.name)["note"])
 
-    def _part(self, service: Service) -> Part:
+    def _part(self, service: Service, *, ask: bool = True) -> Part:
         note = self._note(service)
         if note is None:
             return Part(service.name, running=False, address=None, pid=None)
-        running = processes.find(note) is not None and service.answers(note.port)
+        running = processes.find(note) is not None and (not ask or service.answers(note.port))
         return Part(service.name, running, f"{HOST}:{note.port}", note.pid if running else None)
 
     def _keep(self, service: Service, wished: int | None, say: Say) -> bool:
-        """Whether a service runs well already; one that lives but does not answer is stopped."""
+        """Whether a service runs well already; one that lives but does not answer, however often asked, is stopped."""
         note = self._note(service)
         if note is None or processes.find(note) is None:
             return False
         if not service.answers(note.port):
-            say(f"{service.title} (process {note.pid}) does not answer: starting it again")
-            processes.stop([note])
-            return False
+            who = f"{service.title} (process {note.pid}) does not answer"
+            say(f"{who}: waiting up to {PATIENCE_SECONDS:.0f} s")
+            if not self._answers_in_time(service, note, PATIENCE_SECONDS, say):
+                say(f"{who}: starting it again")
+                processes.stop([note])
+                return False
         if wished not in {None, note.port}:
             message = f"{service.title} runs on port {note.port}, not {wished}: run `touchpoint stack down` first"
             raise StackError(message)
@@ -175,24 +185,27 @@ class Stack:
     def _wait(self, service: Service, ports: Mapping[str, int], say: Say) -> None:
         for tried in range(1, _TRIES + 1):
             note = self._note(service)
-            if note is None or self._answers_in_time(service, note, say):
+            if note is None or self._answers_in_time(service, note, START_SECONDS, say):
                 return
+            if processes.find(note) is not None:
+                message = f"{service.title} does not answer after {START_SECONDS:.0f} s: see {self._log(service)}"
+                raise StackError(message)
             tail = self._log_tail(service)
             if service.name in ports or tried == _TRIES or not _PORT_TAKEN.search(tail):
                 raise StackError(self._explain(service, tail))
             # Somebody took the port between our look and the service's start.
             self._start(service, ports, say)
 
-    def _answers_in_time(self, service: Service, note: Note, say: Say) -> bool:
-        """False when the process ends. Raises StackError at the deadline."""
+    @staticmethod
+    def _answers_in_time(service: Service, note: Note, seconds: float, say: Say) -> bool:
+        """False when the process ends, or lives and has not answered in that time."""
         began = said = time.monotonic()
         while processes.find(note) is not None:
             if service.answers(note.port):
                 return True
             now = time.monotonic()
-            if now - began > START_SECONDS:
-                message = f"{service.title} does not answer after {START_SECONDS:.0f} s: see {self._log(service)}"
-                raise StackError(message)
+            if now - began > seconds:
+                break
             if now - said > _SAY_SECONDS:
                 said = now
                 say(f"waiting for {service.title} ({now - began:.0f} s)")

@@ -3,94 +3,27 @@
 import json
 import os
 import socket
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import psutil
 import pytest
 
 from pipeline.embedded import processes
 from pipeline.embedded.processes import Note
-from pipeline.embedded.services import HOST, Say, Service, free_ports, places
-from pipeline.embedded.stack import Part, Stack
+from pipeline.embedded.services import HOST, free_ports, places
 from pipeline.errors import StackError
-
-LISTEN = "import socket,sys,time; s=socket.create_server(('127.0.0.1',int(sys.argv[1]))); time.sleep(600)"
-REFUSE_ONCE = (
-    "import pathlib,socket,sys,time; mark=pathlib.Path(sys.argv[2])\n"
-    "if not mark.exists(): mark.touch(); sys.exit('OSError: [Errno 98] Address already in use')\n"
-    "s=socket.create_server(('127.0.0.1',int(sys.argv[1]))); time.sleep(600)"
+from tests.unit.embedded.programs import (
+    ONE,
+    REFUSE_ONCE,
+    STUBBORN,
+    TWO,
+    Program,
+    kill,
+    noted,
+    running,
+    silent,
+    stack_of,
 )
-STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {LISTEN}"
-
-
-@dataclass(frozen=True)
-class Program:
-    """A service that runs a line of Python; it answers as soon as it listens."""
-
-    name: str
-    code: str
-    title: str = "The program"
-
-    def start(self, state: Path, port: int, say: Say) -> Note:
-        say(f"starting {self.name}")
-        command = [sys.executable, "-c", self.code, str(port), str(state / "mark")]
-        return processes.start(command, **places(state, self.name), port=port, environment={})
-
-    def answers(self, port: int) -> bool:
-        with socket.socket() as client:
-            return client.connect_ex((HOST, port)) == 0
-
-
-@dataclass(frozen=True)
-class Deaf(Program):
-    """Like a hung process: listens, but one process of that id never answers."""
-
-    deaf_pid: int = 0
-
-    def answers(self, port: int) -> bool:
-        listening = [found.pid for found in psutil.net_connections("tcp") if found.laddr and found.laddr.port == port]
-        return super().answers(port) and self.deaf_pid not in listening
-
-
-ONE, TWO = Program("one", LISTEN), Program("two", LISTEN)
-
-
-def silent(_text: str) -> None:
-    pass
-
-
-def running(state: Path) -> list[int]:
-    """Processes whose command line names that directory."""
-    found = psutil.process_iter(["cmdline"])
-    return [process.pid for process in found if str(state) in " ".join(process.info["cmdline"] or [])]
-
-
-def kill(part: Part) -> None:
-    process = psutil.Process(part.pid or 0)
-    process.kill()
-    process.wait(10)
-
-
-def noted(state: Path, name: str, port: int) -> None:
-    """As if that service had been there once."""
-    (state / "run").mkdir(parents=True, exist_ok=True)
-    processes.write_atomically(places(state, name)["note"], msgspec.json.encode(Note(0, port, ["gone"])))
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[Path]:
-    directory = tmp_path / "state"
-    yield directory
-    Stack(directory, (ONE, TWO, Program("bad", ""))).down(delete=True, say=silent)
-    assert running(directory) == []
-
-
-def stack_of(state: Path, *services: Service) -> Stack:
-    return Stack(state, services)
 
 
 def test_up_starts_all_and_writes_where_they_are(state: Path) -> None:
@@ -122,17 +55,6 @@ def test_up_restarts_only_the_dead_part_on_its_old_port(state: Path) -> None:
     assert outcome.started == ("one",)
     assert outcome.parts[0].address == one.address
     assert outcome.parts[1] == two
-
-
-def test_up_replaces_a_part_that_does_not_answer(state: Path) -> None:
-    stack_of(state, ONE).up({}, silent)
-    before = processes.read(places(state, "one")["note"])
-    assert before is not None
-
-    outcome = stack_of(state, Deaf("one", LISTEN, deaf_pid=before.pid)).up({}, silent)
-
-    assert outcome.started == ("one",)
-    assert processes.find(before) is None
 
 
 def test_failing_part_takes_the_started_ones_down_and_shows_its_last_line(state: Path) -> None:
