@@ -6,6 +6,7 @@ service works inside; nothing here writes to the terminal.
 
 import contextlib
 import fcntl
+import os
 import re
 import secrets
 import shutil
@@ -13,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import msgspec
 
@@ -27,6 +28,7 @@ START_SECONDS: Final = 180.0
 # A loaded machine or a broker fenced for a moment misses looks; only what hangs for longer is started again.
 PATIENCE_SECONDS: Final = 30.0
 KEY_BYTES: Final = 32
+_LOCK: Final = "stack.lock"
 _TRIES: Final = 3
 _POLL_SECONDS: Final = 0.1
 _SAY_SECONDS: Final = 3.0
@@ -65,8 +67,8 @@ class Stack:
 
         `say` is told what is going on, at least every few seconds. Raises StackError.
         """
-        self._make_state()
-        with self._alone(say):
+        with self._alone(say, make=True):
+            self._make_state()
             return self._up(ports, say)
 
     def status(self) -> tuple[Part, ...]:
@@ -81,7 +83,9 @@ class Stack:
         """Stop what runs, and only that; returns the names. `delete` also removes all that the stack ever wrote."""
         if not self._state.is_dir():
             return []
-        with self._alone(say):
+        with self._alone(say) as there:
+            if not there:
+                return []
             notes = {service.name: note for service in self._services if (note := self._note(service))}
             stopped = processes.stop(list(notes.values()))
             with contextlib.suppress(OSError):
@@ -107,12 +111,11 @@ class Stack:
 
     def _make_state(self) -> None:
         try:
-            for folder in (self._state, self._state / "run", self._state / "logs"):
-                folder.mkdir(parents=True, exist_ok=True)
+            for folder in (self._state / "run", self._state / "logs"):
+                folder.mkdir(exist_ok=True)
             self._make_key()
         except OSError as error:
-            message = f"cannot write to the state directory {self._state}: {error.strerror}: set TOUCHPOINT_STATE_DIR"
-            raise StackError(message) from error
+            raise self._unwritable(error) from error
 
     def _make_key(self) -> None:
         path = self._state / "pseudonym.key"
@@ -120,20 +123,39 @@ class Stack:
             write_atomically(path, f"{secrets.token_hex(KEY_BYTES)}\n".encode(), mode=0o600)
 
     @contextlib.contextmanager
-    def _alone(self, say: Say) -> Iterator[None]:
-        """One `up` or `down` at a time in a state directory."""
-        try:
-            file = (self._state / "stack.lock").open("ab")
-        except OSError as error:
-            message = f"cannot write to the state directory {self._state}: {error.strerror}: set TOUCHPOINT_STATE_DIR"
-            raise StackError(message) from error
-        with file:
+    def _alone(self, say: Say, *, make: bool = False) -> Iterator[bool]:
+        """One `up` or `down` at a time in a state directory; False when there is none and none is to be made."""
+        while (file := self._lock_file(make=make)) is not None:
+            with file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    say("waiting for another `touchpoint stack` in this state directory")
+                    fcntl.flock(file, fcntl.LOCK_EX)
+                # A `down --delete` that we waited for took the file with it: the next one would lock another.
+                if _is_at(file, self._state / _LOCK):
+                    yield True
+                    return
+        yield False
+
+    def _lock_file(self, *, make: bool) -> IO[bytes] | None:
+        for left in reversed(range(_TRIES)):
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say("waiting for another `touchpoint stack` in this state directory")
-                fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+                if make:
+                    self._state.mkdir(parents=True, exist_ok=True)
+                return (self._state / _LOCK).open("ab")
+            except OSError as error:
+                if not make and not self._state.is_dir():
+                    break
+                # A `down --delete` may remove the directory between these two steps, or within the first one.
+                if not left or not isinstance(error, FileNotFoundError | FileExistsError):
+                    raise self._unwritable(error) from error
+        return None
+
+    def _unwritable(self, error: OSError) -> StackError:
+        return StackError(
+            f"cannot write to the state directory {self._state}: {error.strerror}: set TOUCHPOINT_STATE_DIR"
+        )
 
     def _note(self, service: Service) -> Note | None:
         return processes.read(services.places(self._state, service.name)["note"])
@@ -242,7 +264,16 @@ class Stack:
         """Remove what we made and nothing else; the directory itself only when it is empty then."""
         for folder in ("kafka", "clickhouse", "run", "logs"):
             shutil.rmtree(self._state / folder, ignore_errors=True)
-        for file in ("pseudonym.key", "stack.json", "stack.lock"):
+        # The lock comes last: whoever finds none may begin.
+        for file in ("pseudonym.key", "stack.json", _LOCK):
             (self._state / file).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self._state.rmdir()
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    """Whether the open file is still the one at that path."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
