@@ -3,7 +3,6 @@
 The only code that creates or changes topics. Must not know what the records mean.
 """
 
-import logging
 import socket
 import time
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError as ClientError
 
+from pipeline import kafka_admin
 from pipeline.catalog_files import load_catalog
 from pipeline.errors import ConfigError, KafkaError, KafkaUnavailableError, TopicError
 from pipeline.settings import Settings
@@ -148,14 +148,8 @@ def _connect(address: str) -> KafkaAdminClient:
     message = f"no Kafka broker answers at {address}: is it running? (`touchpoint stack status`)"
     if not anybody_listens(address):
         raise KafkaUnavailableError(message)
-    # Its warnings would stand beside our own message and say less.
-    logging.getLogger("kafka").addHandler(logging.NullHandler())
     try:
-        return KafkaAdminClient(
-            bootstrap_servers=address.split(","),
-            bootstrap_timeout_ms=int(_CONNECT_SECONDS * 1000),
-            request_timeout_ms=TIMEOUT_MS,
-        )
+        return kafka_admin.connect(address.split(","), connect_ms=int(_CONNECT_SECONDS * 1000), request_ms=TIMEOUT_MS)
     except ClientError as error:
         raise KafkaUnavailableError(message) from error
 

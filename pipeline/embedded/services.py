@@ -1,17 +1,16 @@
 """The two services of the embedded stack, one shape: how each is started on a port, and whether it answers."""
 
 import contextlib
-import logging
 import socket
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final, Protocol, TypedDict
 
-from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 import pipeline
+from pipeline import kafka_admin
 from pipeline.embedded import kafka, processes
 from pipeline.embedded.clickhouse_wire import ServerPacket, client_hello
 from pipeline.embedded.processes import Note
@@ -128,13 +127,9 @@ def is_free(port: int) -> bool:
 
 
 def _has_broker(port: int) -> bool:
-    # While the broker starts, each failed look would print a warning.
-    logging.getLogger("kafka").addHandler(logging.NullHandler())
     milliseconds = int(_PROBE_SECONDS * 1000)
     try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=f"{HOST}:{port}", request_timeout_ms=milliseconds, bootstrap_timeout_ms=milliseconds
-        )
+        admin = kafka_admin.connect([f"{HOST}:{port}"], connect_ms=milliseconds, request_ms=milliseconds)
     except KafkaError:
         return False
     try:

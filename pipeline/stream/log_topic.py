@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError as ClientError
 from kafka.errors import UnknownTopicOrPartitionError
 
+from pipeline import kafka_admin
 from pipeline.core.catalog import Catalog
 from pipeline.errors import KafkaUnavailableError, TopicError
 from pipeline.settings import Settings
@@ -24,6 +25,7 @@ COMPACTION_LAG: Final = "min.compaction.lag.ms"
 FOR_EVER: Final = 1 << 62  # ms
 HORIZONS_KEPT: Final = 2
 CONNECT_MS: Final = 10_000
+REQUEST_MS: Final = 30_000
 
 
 async def read_log(settings: Settings, catalog: Catalog) -> Log:
@@ -80,7 +82,7 @@ def _describe(brokers: str, topics: list[str]) -> list[tuple[Log, dict[str, str]
     if not anybody_listens(brokers):
         raise KafkaUnavailableError(f"no Kafka broker answers at {brokers}")
     try:
-        admin = KafkaAdminClient(bootstrap_servers=brokers.split(","), bootstrap_timeout_ms=CONNECT_MS)
+        admin = kafka_admin.connect(brokers.split(","), connect_ms=CONNECT_MS, request_ms=REQUEST_MS)
     except ClientError as error:
         raise KafkaUnavailableError(f"no Kafka broker answers at {brokers}: {error}") from error
     try:
