@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -18,6 +19,8 @@ from pipeline.embedded.clickhouse_session import Session
 HOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
 _JOIN_SECONDS: Final = 5.0
+# Without files left, each attempt to accept fails at once until a client has gone.
+_PAUSE_SECONDS: Final = 0.2
 _log = logging.getLogger(__name__)
 
 
@@ -26,6 +29,7 @@ class Server:
 
     def __init__(self, path: Path, port: int) -> None:
         self._listener = socket.create_server((HOST, port), backlog=_BACKLOG)
+        self._stopped = False
         self._path = path
         self._engine = Engine(path, "server")
         self._lock = threading.Lock()
@@ -40,12 +44,16 @@ class Server:
         return int(self._listener.getsockname()[1])
 
     def serve(self) -> None:
-        """Accept clients until `stop` closes the listener."""
+        """Accept clients until `stop`, whatever becomes of a single one."""
         while True:
             try:
                 client, _ = self._listener.accept()
-            except OSError:
-                return
+            except OSError as error:
+                if self._stopped:
+                    return
+                _log.warning("cannot accept a client, going on: %s", error)
+                time.sleep(_PAUSE_SECONDS)
+                continue
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._serve_client, args=(client,), daemon=True)
             with self._lock:
@@ -70,9 +78,11 @@ class Server:
                 _log.warning("cannot end the query of %s: %s", name, error)
 
     def stop(self) -> None:
-        """Stop accepting; `serve` returns."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        """Stop accepting; `serve` returns. May be called again, also by a signal while it runs."""
+        if not self._stopped:
+            self._stopped = True
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
 
     def close(self) -> None:
         """Cut off the clients, wait for their threads, close the engine."""

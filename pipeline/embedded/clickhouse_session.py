@@ -82,7 +82,7 @@ class Session:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             future: Future[_T] = self._worker.submit(work)
-            future.add_done_callback(lambda _: theirs.send(b"\0"))
+            future.add_done_callback(partial(_wake, theirs))
             watched = select.poll()
             watched.register(ours, select.POLLIN)
             watched.register(self._client, select.POLLIN)
@@ -202,6 +202,12 @@ class Session:
             if failed:
                 raise failed
             self._run(insert.finish)
+
+
+def _wake(theirs: socket.socket, _done: Future[_T]) -> None:
+    """End the wait for a future. One that was done before the first look is waited for by nobody any more."""
+    with contextlib.suppress(OSError):
+        theirs.send(b"\0")
 
 
 def _append(insert: Insert, block: Block) -> EngineError | None:
