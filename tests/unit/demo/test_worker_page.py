@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import pytest
 
+from pipeline.demo import worker_page
 from pipeline.demo.snapshot import Flow
 from pipeline.demo.worker_page import WorkerPage
 
@@ -31,7 +32,8 @@ class Pages(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr(worker_page, "TIMEOUT_SECONDS", 30.0)
     with HTTPServer(("127.0.0.1", 0), Pages) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

@@ -80,8 +80,9 @@ class Broken(Hanging):
 class Stopping:
     """A worker whose block of five records hangs, with three more behind it, when it is stopped."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, beside: Hanging | None = None) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, beside: Hanging | None = None, seconds: float = 0.2) -> None:
         self.beside = beside or Hanging()
+        self._budget = Budget(seconds)
         self.scene = Scene(monkeypatch, self.beside)
         self.folded_all = asyncio.Event()
         self._ends = False
@@ -108,7 +109,7 @@ class Stopping:
 
     async def stop(self) -> None:
         self._ends = True
-        await self.scene.worker.stop(finish=True, budget=Budget(0.2))
+        await self.scene.worker.stop(finish=True, budget=self._budget)
 
 
 def test_sigterm_during_a_long_batch_commits_nothing_beyond_a_block_that_was_given_up(
@@ -163,7 +164,8 @@ def test_a_worker_whose_last_block_cannot_be_written_at_all_says_so_after_it_has
 ) -> None:
     async def scene() -> tuple[Broken, list[str]]:
         beside, left = Broken(), list[str]()
-        here = Stopping(monkeypatch, beside)
+        # Long enough that it is the answer which ends the block, and no budget that a machine which stalls uses up.
+        here = Stopping(monkeypatch, beside, seconds=20)
         client = here.scene.client
 
         async def leave() -> None:

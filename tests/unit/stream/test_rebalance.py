@@ -143,7 +143,7 @@ class Scene:
     async def assigned(self) -> None:
         """The partition comes (back), and its shard is live."""
         await self.client.assigned(MINE)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(50):
             while not self.partitions.live:  # noqa: ASYNC110 - no event of the real thing says so
                 await asyncio.sleep(0.001)
 
