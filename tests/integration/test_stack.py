@@ -114,7 +114,7 @@ def test_status_tells_running_by_its_exit_code(stack: RunningStack, tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_killed_services_come_back_with_their_data(state: Path) -> None:
     stack = Stack(state)
     first = stack.up({}, print).parts
@@ -136,7 +136,7 @@ def write_kafka(bootstrap: str) -> None:
     admin.create_topics({"t": {"num_partitions": 1}}, wait_for_metadata=True)
     admin.close()
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
-    producer.send("t", b"kept").get(10)
+    producer.send("t", b"kept").get(60)
     producer.close()
 
 
@@ -145,7 +145,9 @@ def read_kafka(bootstrap: str) -> list[bytes]:
     partition = TopicPartition("t", 0)
     consumer.assign([partition])
     consumer.seek_to_beginning(partition)
-    found = consumer.poll(timeout_ms=10_000)
+    deadline = time.monotonic() + 60
+    while not (found := consumer.poll(timeout_ms=1_000)) and time.monotonic() < deadline:
+        pass
     consumer.close()
     return [record.value for record in found.get(partition, [])]
 
@@ -167,11 +169,12 @@ def read_clickhouse(server: str) -> list[tuple[int, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_up_leaves_nothing_running(state: Path, number: signal.Signals) -> None:
     variables = {**os.environ, "TOUCHPOINT_STATE_DIR": str(state)}
     with subprocess.Popen([*COMMAND, "up"], env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 100
         while not (state / "run" / "kafka.json").exists():
             assert time.monotonic() < deadline
             time.sleep(0.02)
