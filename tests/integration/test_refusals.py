@@ -128,3 +128,20 @@ def test_a_log_made_anew_under_a_worker_ends_it(corner: Corner, tmp_path: Path) 
     (line,) = [line for line in worker.said().splitlines() if line.startswith("touchpoint: ")]
     assert f"{corner.topic} changed while in use" in line
     assert "new TOUCHPOINT_GROUP" in line
+
+
+def test_partitions_added_under_a_worker_end_it_and_keep_the_next_one_from_starting(
+    corner: Corner, tmp_path: Path
+) -> None:
+    with started(corner, tmp_path, "worker") as worker:
+        wait_until(lambda: worker.said().count("live at offset") == 2, worker.said)
+        admin = KafkaAdminClient(bootstrap_servers=corner.stack.kafka)
+        admin.create_partitions({corner.topic: 3})
+        admin.close()
+
+        assert worker.end(60) == 2, worker.said()
+
+    (line,) = [line for line in worker.said().splitlines() if line.startswith("touchpoint: ")]
+    assert f"{corner.topic} changed while in use" in line
+    assert "partitions 2 -> 3" in line
+    assert "keys have moved" in refused(corner)
