@@ -182,6 +182,7 @@ def score_drops(rows: list[ScoredInteraction]) -> Iterator[Found]:
             "local_until": local(end, where),
             "n": found["n"],
             "n_unscored": found["n_unscored"],
+            "coverage": found["coverage"],
             "score": found["score"],
             "usual_score": usual,
             "points_below": usual - found["score"],

@@ -1,6 +1,7 @@
 """Rows from beside the log: each event once whatever comes twice, and the views that join them to the score."""
 
 import threading
+from datetime import date
 
 import pytest
 
@@ -80,29 +81,31 @@ def test_a_condition_without_an_end_has_none(clickhouse: ClickHouse) -> None:
 def test_feedback_by_score_says_whether_lower_scores_go_with_lower_answers(clickhouse: ClickHouse) -> None:
     write_scores(
         clickhouse,
-        scored("poor", score=30.0),
-        scored("worse", score=10.0),
+        scored("poor", score=30.0, coverage=0.8),
+        scored("worse", score=10.0, coverage=0.6),
+        scored("unscored", score=None, coverage=0.25),
         scored("good", score=90.0),
         scored("nobody asked", score=90.0),
         scored("probe", score=90.0, synthetic=True),
     )
-    said = {"poor": 2, "worse": 1, "good": 5, "probe": 1, "unheard of": 1}
+    said = {"poor": 2, "worse": 1, "unscored": 3, "good": 5, "probe": 1, "unheard of": 1}
     write(clickhouse, *(row(answer(name, value), name) for name, value in said.items()))
     write(clickhouse, row(answer("poor", 2), "poor", offset=9))
 
-    found = values(clickhouse, "SELECT * FROM feedback_by_score ORDER BY band")
+    found = values(clickhouse, "SELECT * EXCEPT started_day_utc FROM feedback_by_score ORDER BY band")
 
     assert found == [
-        (LINE.name, "csat_1_5", "good", 1, 5.0, 90.0),
-        (LINE.name, "csat_1_5", "poor", 2, 1.5, 20.0),
+        (LINE.name, "csat_1_5", "good", 1, 0, 1.0, 5.0, 90.0),
+        (LINE.name, "csat_1_5", "poor", 2, 0, 0.7, 1.5, 20.0),
+        (LINE.name, "csat_1_5", "unscored", 1, 1, 0.25, 3.0, None),
     ]
 
 
 def test_outcomes_after_says_what_became_of_customers_by_band(clickhouse: ClickHouse) -> None:
     write_scores(
         clickhouse,
-        *(scored(f"poor {n}", score=30.0) for n in range(4)),
-        *(scored(f"good {n}", score=90.0) for n in range(2)),
+        *(scored(f"poor {n}", score=30.0, customer=f"p{n}") for n in range(4)),
+        *(scored(f"good {n}", score=90.0, customer=f"g{n}") for n in range(2)),
     )
     write(
         clickhouse,
@@ -121,6 +124,44 @@ def test_outcomes_after_says_what_became_of_customers_by_band(clickhouse: ClickH
         ("poor", "complained", 4, 2, 0.5),
         ("poor", "left", 4, 1, 0.25),
     ]
+
+
+def test_what_nobody_can_tell_is_no_part_of_the_share(clickhouse: ClickHouse) -> None:
+    write_scores(
+        clickhouse,
+        *(scored(f"known {n}", score=30.0, customer=f"c{n}") for n in range(3)),
+        *(scored(f"unknown {n}", score=30.0) for n in range(7)),
+        scored("nobody", score=90.0),
+    )
+    write(clickhouse, row(outcome("left", customer="c0"), "1"), row(outcome("complained", "unknown 0"), "2"))
+
+    found = values(clickhouse, "SELECT band, kind, n, n_known, n_followed, share FROM outcomes_after ORDER BY 1, 2")
+
+    assert found == [
+        ("good", "complained", 1, 0, 0, None),
+        ("good", "left", 1, 0, 0, None),
+        ("poor", "complained", 10, 4, 1, 0.25),
+        ("poor", "left", 10, 4, 1, 0.25),
+    ]
+
+
+@pytest.mark.parametrize("view", ["feedback_by_score", "outcomes_after"])
+def test_what_followed_can_be_asked_for_the_days_in_which_interactions_started(
+    clickhouse: ClickHouse, view: str
+) -> None:
+    midnight = NOON + 12 * HOUR
+    starts = {"before": midnight - 1, "after": midnight, "later": midnight + 40 * DAY}
+    write_scores(clickhouse, *(scored(name, opened_at=start, started_at=start) for name, start in starts.items()))
+    write(clickhouse, *(row(answer(name, 2), name) for name in starts))
+    write(clickhouse, *(row(outcome("left", name), name) for name in starts))
+    months = f"FROM {view} WHERE started_day_utc < '1999-03-01'"
+
+    found = values(clickhouse, f"SELECT started_day_utc, n {months} ORDER BY 1")
+    plan = "\n".join(str(line) for (line,) in values(clickhouse, f"EXPLAIN indexes = 1 SELECT * {months}"))
+
+    assert found == [(date(1999, 2, 3), 1), (date(1999, 2, 4), 1)]
+    assert "Name: started_at_range" in plan
+    assert "Parts: 2/3" in plan
 
 
 def test_an_outcome_of_a_customer_counts_for_the_last_interaction_before_it(clickhouse: ClickHouse) -> None:

@@ -7,6 +7,7 @@ from pipeline.sink.clickhouse import ClickHouse
 from pipeline.sink.migrations import write_elements
 from tests.integration.sink.test_block import values, write
 from tests.scored_rows import HOUR, LINE, MODEL, NOON, scored
+from tests.unit.test_reference import VIEWS, section, table
 
 pytestmark = pytest.mark.integration
 
@@ -102,3 +103,16 @@ def test_every_view_and_table_says_what_it_answers(clickhouse: ClickHouse) -> No
     )
 
     assert silent == []
+
+
+@pytest.mark.parametrize("view", sorted(VIEWS.keys() - {"interactions", "rejects"}))
+def test_the_columns_of_a_view_are_those_of_the_reference(clickhouse: ClickHouse, view: str) -> None:
+    found = values(
+        clickhouse,
+        f"SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = '{view}'"
+        " ORDER BY position",
+    )
+    listed = [(name, cells[0].strip("`")) for name, cells in table(f"`{view}`", "###").items()]
+    inherited = "All columns of `interactions`" in section(f"`{view}`", "###")
+
+    assert (found[-len(listed) :] if inherited else found) == listed
