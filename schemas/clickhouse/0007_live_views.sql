@@ -14,19 +14,20 @@ ORDER BY (topic_id, partition)
 COMMENT 'The clock of each shard as of its last commit; read the view log_clock';
 
 -- Of several topics the one that moved last is the log: topics of former days may lie behind it or ahead.
+-- A clock stands still without records: a partition behind is idle or late, and `touchpoint_lag_seconds` says which.
 CREATE OR REPLACE VIEW log_clock AS
 SELECT
     topic,
     topic_id,
     max(clock) AS now,
-    dateDiff('millisecond', min(clock), now) / 1000 AS behind_seconds,
+    dateDiff('millisecond', min(clock), now) / 1000 AS clock_behind_seconds,
     count() AS partitions,
     max(clocks.updated_at) AS updated_at
 FROM clocks FINAL
 GROUP BY topic, topic_id
 ORDER BY updated_at DESC, topic_id
 LIMIT 1
-COMMENT 'What time is it in the log? The furthest clock of its partitions, and how far the slowest is behind';
+COMMENT 'What time is it in the log? The furthest clock of its partitions, and how far that of an idle or late one is behind';
 
 -- Superseded rows may stay NULL in ended_at for ever, so the days are bounded, too: whoever is here longer than two
 -- days (max_open is 12 h) leaves the live views. Open rows of a topic that is gone are nobody's.

@@ -14,6 +14,7 @@ WHERE opened_at > clock_now - INTERVAL 1 DAY AND opened_at <= clock_now AND NOT 
 GROUP BY touch_point
 COMMENT 'Is the data of a touch-point complete enough to believe it? Over the last 24 hours of the log''s clock';
 
+-- A clock behind is that of an idle or a late partition: the metric `touchpoint_lag_seconds` is 0 for an idle one.
 -- Other topics than the log stand here with their rejects only; namesakes of the log from former days do not.
 CREATE OR REPLACE VIEW completeness_by_partition AS
 WITH
@@ -25,7 +26,7 @@ SELECT
     topic_id,
     partition,
     max(parts.clock) AS clock,
-    dateDiff('millisecond', clock, clock_now) / 1000 AS behind_seconds,
+    dateDiff('millisecond', clock, clock_now) / 1000 AS clock_behind_seconds,
     max(parts.position) AS position,
     sum(parts.n) AS n,
     sum(parts.n_unscored) AS n_unscored,
@@ -71,4 +72,4 @@ FROM
 ) AS parts
 WHERE topic != log_topic OR topic_id = log_topic_id
 GROUP BY topic, topic_id, partition
-COMMENT 'Which partition lags, or rejects what? Clock, interactions of the last 24 hours, rejects by reason';
+COMMENT 'Which partition is idle or late, or rejects what? Clock, interactions of the last 24 hours, rejects by reason';

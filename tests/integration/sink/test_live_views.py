@@ -86,9 +86,9 @@ def test_now_is_the_furthest_clock_of_the_topic_that_moved_last(clickhouse: Clic
     clickhouse.query("SELECT sleep(0.01)")
     set_clock(clickhouse, ClockRow(LOG, NOON, 7), ClockRow(structs.replace(LOG, partition=4), NOON - 3500, 9))
 
-    (found,) = ask(clickhouse, "SELECT topic_id, now, behind_seconds, partitions FROM log_clock")
+    (found,) = ask(clickhouse, "SELECT topic_id, now, clock_behind_seconds, partitions FROM log_clock")
 
-    assert found == {"topic_id": LOG.topic_id, "now": utc(NOON), "behind_seconds": 3.5, "partitions": 2}
+    assert found == {"topic_id": LOG.topic_id, "now": utc(NOON), "clock_behind_seconds": 3.5, "partitions": 2}
 
 
 def test_the_clock_of_a_worker_that_lost_its_partition_does_not_count(clickhouse: ClickHouse) -> None:
@@ -262,12 +262,12 @@ def test_each_partition_tells_its_clock_and_its_rejects(clickhouse: ClickHouse) 
 
     found = ask(clickhouse, "SELECT * EXCEPT (coverage, topic_id) FROM completeness_by_partition ORDER BY 1, 2")
 
-    behind = {"clock": utc(NOON - 9000), "behind_seconds": 9.0, "position": 50}
+    behind = {"clock": utc(NOON - 9000), "clock_behind_seconds": 9.0, "position": 50}
     nothing = {"n": 0, "n_unscored": 0, "n_partial": 0, "rejects": {}}
     assert found == [
-        {"topic": "calls.conditions", "partition": 0, "clock": None, "behind_seconds": None, "position": None}
+        {"topic": "calls.conditions", "partition": 0, "clock": None, "clock_behind_seconds": None, "position": None}
         | nothing | {"rejects": {"late": 1}},
-        {"topic": LOG.topic, "partition": 3, "clock": utc(NOON), "behind_seconds": 0.0, "position": 1001,
+        {"topic": LOG.topic, "partition": 3, "clock": utc(NOON), "clock_behind_seconds": 0.0, "position": 1001,
          "n": 2, "n_unscored": 1, "n_partial": 1, "rejects": {"late": 2}},
         {"topic": LOG.topic, "partition": 4} | behind | nothing,
     ]  # fmt: skip
