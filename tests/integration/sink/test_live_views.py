@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from pipeline.core.events import RejectReason
 from pipeline.core.scored import ScoredInteraction, State
 from pipeline.sink.block import Block, Patience
 from pipeline.sink.clickhouse import ClickHouse
@@ -40,6 +41,7 @@ pytestmark = pytest.mark.integration
 
 BAD = range(10, 13)  # 11:30 to 12:15 in Israel
 PATIENCE = Patience(threading.Event(), lambda _: None)
+CLOSED, PROBED = (structs.replace(TELLER, name=f"branch/003/{name}") for name in ("closed", "probed"))
 OTHER_TOPIC = structs.replace(LOG, topic_id="topic-of-yesterday")
 
 
@@ -249,6 +251,42 @@ def test_completeness_is_over_the_last_24_hours(clickhouse: ClickHouse) -> None:
         "n_partial": sum(row.partial for row in here),
     }
     assert same(ask(clickhouse, "SELECT * FROM completeness"), [expected], "touch_point")
+
+
+def test_a_touch_point_that_fell_silent_is_there_for_a_week(clickhouse: ClickHouse) -> None:
+    opened = {LINE: NOON - DAY, TELLER: NOON - 7 * DAY + 1, CLOSED: NOON - 7 * DAY, PROBED: NOON}
+    fill(
+        clickhouse,
+        *(
+            scored(place.name, touch_point=place, opened_at=time, synthetic=place is PROBED)
+            for place, time in opened.items()
+        ),
+    )
+
+    found = ask(clickhouse, "SELECT * EXCEPT now FROM completeness ORDER BY touch_point")
+
+    nothing = {"n": 0, "n_open": 0, "n_unscored": 0, "coverage": None, "n_partial": 0}
+    assert found == [{"touch_point": place.name} | nothing for place in (TELLER, LINE)]
+
+
+def test_who_is_open_in_a_topic_that_is_gone_is_not_counted(clickhouse: ClickHouse) -> None:
+    fill(clickhouse, scored("here", state=State.OPEN, ended_at=None))
+    block = Block()
+    block.add(OTHER_TOPIC, [scored("gone", state=State.OPEN, ended_at=None), scored("left", ended_at=NOON)])
+    block.write(clickhouse, PSEUDONYMS, PATIENCE)
+
+    assert ask(clickhouse, "SELECT n, n_open FROM completeness") == [{"n": 2, "n_open": 1}]
+
+
+def test_rejects_are_records_of_the_last_24_hours(clickhouse: ClickHouse) -> None:
+    set_clock(clickhouse, ClockRow(LOG, NOON, 9))
+    refused = structs.replace(late(1, RejectReason.ROW_REFUSED), records=5, stamp=NOON - DAY + 1)
+    ahead = structs.replace(late(2), stamp=NOON + HOUR)  # rejects move no clock: they may be all that comes
+    write(clickhouse, rejects=[refused, ahead, late(3), structs.replace(late(4), stamp=NOON - DAY)])
+
+    assert ask(clickhouse, "SELECT rejects FROM completeness_by_partition") == [
+        {"rejects": {"row_refused": 5, "late": 2}}
+    ]
 
 
 def test_each_partition_tells_its_clock_and_its_rejects(clickhouse: ClickHouse) -> None:
