@@ -14,10 +14,14 @@ SELECT *
 FROM rejected_events FINAL
 COMMENT 'Which records could not be used, and why? One current line per record';
 
+-- Hours are grouped by the instant at which the touch-point's local hour began: in an autumn night the text of one
+-- stands for two, and not every time zone is whole hours away from UTC.
 CREATE OR REPLACE VIEW hourly AS
 SELECT
     touch_point,
-    formatDateTime(started_at, '%Y-%m-%d %H:00', time_zone) AS local_hour,
+    toStartOfMinute(started_at)::DateTime64(3, 'UTC')
+        - toIntervalMinute(toUInt8(formatDateTime(started_at, '%i', time_zone))) AS started_hour,
+    formatDateTime(started_hour, '%Y-%m-%d %H:00', time_zone) AS local_hour,
     count() AS n,
     countIf(score IS NULL) AS n_unscored,
     avg(score) AS mean_score,
@@ -25,13 +29,14 @@ SELECT
     countIf(outcome = 'abandoned') AS n_abandoned
 FROM interactions
 WHERE state != 'open' AND NOT synthetic
-GROUP BY touch_point, local_hour
+GROUP BY touch_point, time_zone, started_hour
 COMMENT 'Which hours were worst? Interactions that are over, by the hour they started in, in the touch-point''s own time';
 
 CREATE OR REPLACE VIEW points_lost_by_element AS
 SELECT
     lost.touch_point AS touch_point,
-    lost.local_hour AS local_hour,
+    lost.started_hour AS started_hour,
+    formatDateTime(lost.started_hour, '%Y-%m-%d %H:00', lost.time_zone) AS local_hour,
     lost.element AS element,
     known.owner AS owner,
     lost.model AS model,
@@ -43,7 +48,8 @@ FROM
 (
     SELECT
         touch_point,
-        local_hour,
+        time_zone,
+        started_hour,
         model,
         model_version,
         line.1 AS element,
@@ -54,14 +60,16 @@ FROM
     (
         SELECT
             touch_point,
-            formatDateTime(started_at, '%Y-%m-%d %H:00', time_zone) AS local_hour,
+            time_zone,
+            toStartOfMinute(started_at)::DateTime64(3, 'UTC')
+                - toIntervalMinute(toUInt8(formatDateTime(started_at, '%i', time_zone))) AS started_hour,
             model,
             model_version,
             arrayJoin(points_lost) AS line
         FROM interactions
         WHERE state != 'open' AND NOT synthetic
     )
-    GROUP BY touch_point, local_hour, model, model_version, element
+    GROUP BY touch_point, time_zone, started_hour, model, model_version, element
 ) AS lost
 LEFT JOIN
 (

@@ -8,7 +8,8 @@ from msgspec import structs
 from pipeline.core.scored import ScoredInteraction
 from pipeline.sink.clickhouse import ClickHouse
 from tests.integration.sink.test_live_views import BAD, ask, fill, same
-from tests.live_rows import COFFEE, IDENTITY, MORNING, QUARTER, TELLER, day, score_drops
+from tests.integration.sink.test_views import AUTUMN
+from tests.live_rows import COFFEE, IDENTITY, MORNING, QUARTER, TELLER, day, score_drops, utc
 from tests.scored_rows import HOUR, LINE, NOON, scored
 
 pytestmark = pytest.mark.integration
@@ -55,6 +56,22 @@ def test_each_local_day_has_its_own_usual_score(clickhouse: ClickHouse) -> None:
 
     assert statistics.median(row.score.score or 0 for row in rows) == 80
     assert ask(clickhouse, "SELECT * FROM score_drops") == []
+
+
+def test_drops_in_the_two_hours_of_one_name_in_an_autumn_night_are_two(clickhouse: ClickHouse) -> None:
+    midnight = AUTUMN - 2 * HOUR
+    rows = [
+        at(quarter, number, 70.0 if quarter in (8, 12) else 90.0, midnight)
+        for quarter in range(20)
+        for number in range(20)
+    ]
+    fill(clickhouse, *(structs.replace(row, touch_point=TELLER) for row in rows))
+
+    found = ask(clickhouse, "SELECT started_from, local_from FROM score_drops ORDER BY 1")
+
+    assert found == [
+        {"started_from": utc(begin), "local_from": "1999-10-31 02:00"} for begin in (AUTUMN, AUTUMN + HOUR)
+    ]
 
 
 def at(quarter: int, number: int, score: float | None, begin: int = MORNING) -> ScoredInteraction:

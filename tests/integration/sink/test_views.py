@@ -1,16 +1,20 @@
 """The views count current rows only, and answer what their comments promise."""
 
 import pytest
+from msgspec import structs
 
-from pipeline.core.scored import State
+from pipeline.core.catalog import TouchPoint
+from pipeline.core.scored import ScoredInteraction, State
 from pipeline.sink.clickhouse import ClickHouse
 from pipeline.sink.migrations import write_elements
 from tests.integration.sink.test_block import values, write
+from tests.live_rows import MINUTE, TELLER, utc
 from tests.scored_rows import HOUR, LINE, MODEL, NOON, scored
 from tests.unit.test_reference import VIEWS, section, table
 
 pytestmark = pytest.mark.integration
 
+AUTUMN = 941_328_000_000  # 1999-10-31T00:00:00Z, 02:00 in Berlin, as it is again an hour later
 WINDOW = "ended_at >= '1999-02-03 12:00:00' AND ended_at < '1999-02-03 12:15:00'"
 UNPINNED = "SETTINGS use_skip_indexes_if_final = 1, use_skip_indexes_if_final_exact_mode = 0"
 
@@ -54,7 +58,44 @@ def test_hourly_counts_in_the_local_hours_of_the_touch_point(clickhouse: ClickHo
 
     (found,) = values(clickhouse, "SELECT * EXCEPT mean_coverage, round(mean_coverage, 6) FROM hourly")
 
-    assert found == (LINE.name, "1999-02-03 14:00", 3, 1, 40.0, 3, 0.7)
+    assert found == (LINE.name, utc(NOON), "1999-02-03 14:00", 3, 1, 40.0, 3, 0.7)
+
+
+HOURS = {"hourly": ("started_hour", "local_hour"), "points_lost_by_element": ("started_hour", "local_hour")}
+QUARTERS = {"score_over_time": ("started_from", "local_from"), "points_lost_during": ("started_from", "local_from")}
+
+
+@pytest.mark.parametrize(("view", "begin", "label"), [(view, *names) for view, names in (HOURS | QUARTERS).items()])
+def test_the_hour_that_an_autumn_night_has_twice_is_two(
+    clickhouse: ClickHouse, view: str, begin: str, label: str
+) -> None:
+    write(clickhouse, *(at(str(time), AUTUMN + time, TELLER) for time in (0, 1, HOUR, 2 * HOUR)))
+
+    found = values(clickhouse, f"SELECT {begin}, {label}, n FROM {view} ORDER BY 1")
+
+    assert found == [
+        (utc(AUTUMN), "1999-10-31 02:00", 2),
+        (utc(AUTUMN + HOUR), "1999-10-31 02:00", 1),
+        (utc(AUTUMN + 2 * HOUR), "1999-10-31 03:00", 1),
+    ]
+
+
+@pytest.mark.parametrize("view", HOURS)
+def test_an_hour_is_that_of_the_touch_point_where_clocks_go_half_an_hour_apart(
+    clickhouse: ClickHouse, view: str
+) -> None:
+    half = 30 * MINUTE  # 12:00 UTC is 17:30 in India
+    place = structs.replace(LINE, time_zone="Asia/Kolkata")
+    write(clickhouse, *(at(str(time), NOON + time, place) for time in (-half, 0, half - 1, half)))
+
+    found = values(clickhouse, f"SELECT started_hour, local_hour, n FROM {view} ORDER BY 1")
+
+    assert found == [(utc(NOON - half), "1999-02-03 17:00", 3), (utc(NOON + half), "1999-02-03 18:00", 1)]
+
+
+def at(name: str, time: int, place: TouchPoint) -> ScoredInteraction:
+    lost = {"wait.queue": 70.0}
+    return scored(name, touch_point=place, opened_at=time, started_at=time, ended_at=time, points_lost=lost)
 
 
 def test_hourly_counts_a_superseded_row_once(clickhouse: ClickHouse) -> None:
@@ -79,12 +120,13 @@ def test_points_lost_by_element_name_the_owner(clickhouse: ClickHouse) -> None:
 
     found = values(
         clickhouse,
-        "SELECT touch_point, local_hour, element, owner, points, n, n_losing FROM points_lost_by_element ORDER BY 3",
+        "SELECT touch_point, started_hour, local_hour, element, owner, points, n, n_losing"
+        " FROM points_lost_by_element ORDER BY element",
     )
 
     assert found == [
-        (LINE.name, "1999-02-03 14:00", "people.hold", "", 0.0, 1, 0),
-        (LINE.name, "1999-02-03 14:00", "wait.queue", "branch management", 25.0, 2, 2),
+        (LINE.name, utc(NOON), "1999-02-03 14:00", "people.hold", "", 0.0, 1, 0),
+        (LINE.name, utc(NOON), "1999-02-03 14:00", "wait.queue", "branch management", 25.0, 2, 2),
     ]
 
 
