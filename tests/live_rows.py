@@ -121,6 +121,11 @@ def summary(rows: list[ScoredInteraction]) -> Found:
     return {"n": len(rows), "n_unscored": len(rows) - len(scores), "coverage": coverage, "score": score}
 
 
+def model_versions(rows: Iterable[ScoredInteraction]) -> list[tuple[str, int]]:
+    """The models that scored them."""
+    return sorted({(row.touch_point.model.name, row.touch_point.model.version) for row in rows})
+
+
 def score_now(rows: list[ScoredInteraction], now: int) -> Iterator[Found]:
     for minutes in (5, 15, 60):
         for name in sorted({row.touch_point.name for row in rows}):
@@ -134,6 +139,7 @@ def score_now(rows: list[ScoredInteraction], now: int) -> Iterator[Found]:
                     "now": utc(now),
                     "n_open": sum(row.state is State.OPEN for row in here),
                     "band": band(found["score"]),
+                    "model_versions": model_versions(here),
                     "worst_element": element,
                     "worst_owner": OWNERS[element],
                     "worst_points": points / len(scores_of(here)),
@@ -186,6 +192,7 @@ def score_drops(rows: list[ScoredInteraction]) -> Iterator[Found]:
             "score": found["score"],
             "usual_score": usual,
             "points_below": usual - found["score"],
+            "model_versions": model_versions(inside + rest),
             **dearest(inside, rest),
             "conditions": meanwhile(inside, rest),
         }

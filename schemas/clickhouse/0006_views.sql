@@ -26,7 +26,8 @@ SELECT
     countIf(score IS NULL) AS n_unscored,
     avg(score) AS mean_score,
     avg(coverage) AS mean_coverage,
-    countIf(outcome = 'abandoned') AS n_abandoned
+    countIf(outcome = 'abandoned') AS n_abandoned,
+    arraySort(groupUniqArray((model, model_version)))::Array(Tuple(model String, version UInt32)) AS model_versions
 FROM interactions
 WHERE state != 'open' AND NOT synthetic
 GROUP BY touch_point, time_zone, started_hour

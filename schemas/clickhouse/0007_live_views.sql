@@ -65,6 +65,7 @@ SELECT
     found.mean_score AS score,
     multiIf(isNull(found.mean_score), 'unscored', found.mean_score > 75, 'good', found.mean_score < 45, 'poor', 'fair')
         AS band,
+    found.models AS model_versions,
     found.element AS worst_element,
     known.owner AS worst_owner,
     found.worst.2 / greatest(found.n - found.n_unscored, 1) AS worst_points,
@@ -83,6 +84,7 @@ FROM
         sumMap(points_lost) AS lost,
         arraySort(line -> (-line.2, line.1), arrayZip(mapKeys(lost), mapValues(lost)))[1] AS worst,
         if(worst.2 > 0, worst.1, '') AS element,
+        arraySort(groupUniqArray((model, model_version)))::Array(Tuple(model String, version UInt32)) AS models,
         argMax(model, opened_at) AS newest_model,
         argMax(model_version, opened_at) AS newest_version,
         max(waiting_seconds) AS longest_wait_seconds
@@ -126,7 +128,8 @@ SELECT
     countIf(isNull(found.score)) AS n_unscored,
     avg(found.coverage) AS coverage,
     avg(found.score) AS score,
-    multiIf(isNull(score), 'unscored', score > 75, 'good', score < 45, 'poor', 'fair') AS band
+    multiIf(isNull(score), 'unscored', score > 75, 'good', score < 45, 'poor', 'fair') AS band,
+    arraySort(groupUniqArray((model, model_version)))::Array(Tuple(model String, version UInt32)) AS model_versions
 FROM interactions AS found
 WHERE state != 'open' AND NOT synthetic
 GROUP BY touch_point, time_zone, started_from

@@ -65,6 +65,7 @@ SELECT
     drops.mean_score AS score,
     drops.usual_score AS usual_score,
     drops.usual_score - drops.mean_score AS points_below,
+    arraySort(drops.models)::Array(Tuple(model String, version UInt32)) AS model_versions,
     drops.element AS element,
     known.owner AS owner,
     drops.dearest.2 AS more_points,
@@ -91,6 +92,7 @@ FROM
         any(usual_during) AS day_during,
         any(usual_n) AS day_n,
         any(usual_scored) AS day_scored,
+        any(day_models) AS models,
         arrayMap(name -> (name, drop_lost[name] / scored - day_lost[name] / day_scored), mapKeys(drop_lost)) AS more,
         arraySort(line -> (-line.2, line.1), more)[1] AS dearest,
         dearest.1 AS element,
@@ -111,6 +113,7 @@ FROM
             *,
             intDiv(toUnixTimestamp(quarter), 900)
                 - row_number() OVER (PARTITION BY touch_point, local_day, is_drop ORDER BY quarter) AS island,
+            groupUniqArrayArray(quarter_models) OVER (PARTITION BY touch_point, local_day) AS day_models,
             sumMapIf(lost, NOT is_drop) OVER (PARTITION BY touch_point, local_day) AS usual_lost,
             sumMapIf(during, NOT is_drop) OVER (PARTITION BY touch_point, local_day) AS usual_during,
             sumIf(n, NOT is_drop) OVER (PARTITION BY touch_point, local_day) AS usual_n,
@@ -139,6 +142,7 @@ FROM
                     sumMap(mapFromArrays(active_conditions, arrayMap(_ -> 1, active_conditions))) AS during,
                     sumMap(mapFromArrays(active_conditions, arrayMap(_ -> wait, active_conditions))) AS waited,
                     sum(wait) AS wait_points,
+                    groupUniqArray((model, model_version)) AS quarter_models,
                     argMax(model, started_at) AS newest_model,
                     argMax(model_version, started_at) AS newest_version
                 FROM

@@ -29,6 +29,7 @@ from tests.live_rows import (
     is_waiting,
     local,
     lost_by,
+    model_versions,
     over,
     score_now,
     summary,
@@ -198,6 +199,7 @@ def test_score_over_time_counts_by_quarter_hour_of_the_start(clickhouse: ClickHo
             "local_from": local(begin, places[name]),
             "local_hour": local(begin, places[name], "%Y-%m-%d %H:00"),
             "band": band(summary(here)["score"]),
+            "model_versions": model_versions(here),
         }
         for (name, begin), here in groups(over(rows)).items()
     ]

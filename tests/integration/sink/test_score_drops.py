@@ -10,7 +10,7 @@ from pipeline.sink.clickhouse import ClickHouse
 from tests.integration.sink.test_live_views import BAD, ask, fill, same
 from tests.integration.sink.test_views import AUTUMN
 from tests.live_rows import COFFEE, IDENTITY, MORNING, QUARTER, TELLER, day, score_drops, utc
-from tests.scored_rows import HOUR, LINE, NOON, scored
+from tests.scored_rows import HOUR, LINE, MODEL, NOON, scored
 
 pytestmark = pytest.mark.integration
 
@@ -56,6 +56,16 @@ def test_each_local_day_has_its_own_usual_score(clickhouse: ClickHouse) -> None:
 
     assert statistics.median(row.score.score or 0 for row in rows) == 80
     assert ask(clickhouse, "SELECT * FROM score_drops") == []
+
+
+def test_a_drop_that_began_with_another_model_names_both(clickhouse: ClickHouse) -> None:
+    newer = structs.replace(LINE, model=structs.replace(MODEL, version=2))
+    rows = [at(quarter, number, 70.0 if quarter == 3 else 90.0) for quarter in range(4) for number in range(20)]
+    fill(clickhouse, *rows[:60], *(structs.replace(row, touch_point=newer) for row in rows[60:]))
+
+    (found,) = ask(clickhouse, "SELECT model_versions FROM score_drops")
+
+    assert found == {"model_versions": [("calls", 1), ("calls", 2)]}
 
 
 def test_drops_in_the_two_hours_of_one_name_in_an_autumn_night_are_two(clickhouse: ClickHouse) -> None:

@@ -1,15 +1,19 @@
 """The views count current rows only, and answer what their comments promise."""
 
+import threading
+
 import pytest
 from msgspec import structs
 
 from pipeline.core.catalog import TouchPoint
 from pipeline.core.scored import ScoredInteraction, State
+from pipeline.sink.block import Patience
 from pipeline.sink.clickhouse import ClickHouse
+from pipeline.sink.clocks import ClockRow, write_clocks
 from pipeline.sink.migrations import write_elements
 from tests.integration.sink.test_block import values, write
 from tests.live_rows import MINUTE, TELLER, utc
-from tests.scored_rows import HOUR, LINE, MODEL, NOON, scored
+from tests.scored_rows import HOUR, LINE, LOG, MODEL, NOON, scored
 from tests.unit.test_reference import VIEWS, section, table
 
 pytestmark = pytest.mark.integration
@@ -58,7 +62,7 @@ def test_hourly_counts_in_the_local_hours_of_the_touch_point(clickhouse: ClickHo
 
     (found,) = values(clickhouse, "SELECT * EXCEPT mean_coverage, round(mean_coverage, 6) FROM hourly")
 
-    assert found == (LINE.name, utc(NOON), "1999-02-03 14:00", 3, 1, 40.0, 3, 0.7)
+    assert found == (LINE.name, utc(NOON), "1999-02-03 14:00", 3, 1, 40.0, 3, [("calls", 1)], 0.7)
 
 
 HOURS = {"hourly": ("started_hour", "local_hour"), "points_lost_by_element": ("started_hour", "local_hour")}
@@ -91,6 +95,26 @@ def test_an_hour_is_that_of_the_touch_point_where_clocks_go_half_an_hour_apart(
     found = values(clickhouse, f"SELECT started_hour, local_hour, n FROM {view} ORDER BY 1")
 
     assert found == [(utc(NOON - half), "1999-02-03 17:00", 3), (utc(NOON + half), "1999-02-03 18:00", 1)]
+
+
+@pytest.mark.parametrize("view", ["hourly", "score_over_time", "score_now WHERE window_minutes = 60"])
+def test_a_mean_names_all_models_that_it_is_over(clickhouse: ClickHouse, view: str) -> None:
+    models = [("calls", 10), ("calls", 2), ("callers", 2), ("calls", 2), ("probes", 1)]
+    places = [
+        structs.replace(LINE, model=structs.replace(MODEL, name=name, version=version)) for name, version in models
+    ]
+    write(
+        clickhouse,
+        *(
+            scored(str(number), touch_point=place, ended_at=NOON, synthetic=place.model.name == "probes")
+            for number, place in enumerate(places)
+        ),
+    )
+    assert write_clocks(clickhouse, [ClockRow(LOG, NOON, 9)], Patience(threading.Event(), print))
+
+    found = values(clickhouse, f"SELECT n, model_versions FROM {view}")
+
+    assert found == [(4, [("callers", 2), ("calls", 2), ("calls", 10)])]
 
 
 def at(name: str, time: int, place: TouchPoint) -> ScoredInteraction:
