@@ -140,6 +140,18 @@ def test_every_view_is_listed_with_the_question_that_it_answers() -> None:
     assert table("Views") == {name: [f"{comment}."] for name, comment in VIEWS.items()}
 
 
+@pytest.mark.parametrize("name", ["live_interactions", "score_now", "open_and_waiting"])
+def test_comment_and_reference_say_which_open_interactions_a_live_view_knows(name: str) -> None:
+    known = "open longer than the channel's provisional_after"
+    assert known in VIEWS[name]
+    assert known in " ".join(section(f"`{name}`", "###").replace("`", "").split())
+
+
+@pytest.mark.parametrize("name", ["hourly", "score_over_time", "score_drops"])
+def test_the_reference_says_that_the_newest_means_are_of_those_who_left_first(name: str) -> None:
+    assert "hold only interactions that are over already" in " ".join(section(f"`{name}`", "###").split())
+
+
 def test_the_parts_of_a_row_version_are_those_of_the_code() -> None:
     bits = {part: int(cells[0]) for part, cells in table("Row version").items()}
     assert bits == {

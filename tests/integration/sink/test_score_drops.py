@@ -58,6 +58,24 @@ def test_each_local_day_has_its_own_usual_score(clickhouse: ClickHouse) -> None:
     assert ask(clickhouse, "SELECT * FROM score_drops") == []
 
 
+def test_a_drop_over_local_midnight_is_two(clickhouse: ClickHouse) -> None:
+    evening = NOON + 8 * HOUR  # 22:00 in Israel, so the ninth quarter is the first of the next day
+    fallen = (7, 8)
+    rows = [
+        at(quarter, number, 70.0 if quarter in fallen else 90.0, evening)
+        for quarter in range(16)
+        for number in range(20)
+    ]
+    fill(clickhouse, *rows)
+
+    found = ask(clickhouse, "SELECT local_day, local_from, local_until FROM score_drops ORDER BY 1")
+
+    assert [list(drop.values()) for drop in found] == [
+        ["1999-02-03", "1999-02-03 23:45", "1999-02-04 00:00"],
+        ["1999-02-04", "1999-02-04 00:00", "1999-02-04 00:15"],
+    ]
+
+
 def test_a_drop_that_began_with_another_model_names_both(clickhouse: ClickHouse) -> None:
     newer = structs.replace(LINE, model=structs.replace(MODEL, version=2))
     rows = [at(quarter, number, 70.0 if quarter == 3 else 90.0) for quarter in range(4) for number in range(20)]
