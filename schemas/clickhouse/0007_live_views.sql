@@ -31,8 +31,9 @@ COMMENT 'What time is it in the log? The furthest clock of its partitions, and h
 
 -- Superseded rows may stay NULL in ended_at for ever, so the days are bounded, too: whoever is here longer than two
 -- days (max_open is 12 h) leaves the live views. Open rows of a topic that is gone are nobody's.
--- An open interaction has its first row at the age `provisional_after`, the next ones at 2, 4, … times that: before, nobody
--- here knows of it, and who was served since the last one seems to wait. A wait goes on after its row was written; what came before the line, in self service, was no wait.
+-- An open interaction has its first row at the age `provisional_after`, the next ones at 2, 4, … times that and when it is
+-- served: before the first, nobody here knows of it. A wait goes on after its row was written; what came before the
+-- line, in self service, was no wait.
 CREATE OR REPLACE VIEW live_interactions AS
 WITH
     assumeNotNull((SELECT max(now) FROM log_clock)) AS clock_now,
@@ -50,7 +51,7 @@ WHERE opened_at > clock_now - INTERVAL 2 DAY
     AND (ended_at > clock_now - INTERVAL 1 HOUR OR ended_at IS NULL)
     AND (ended_at <= clock_now OR topic_id = clock_topic_id AND state = 'open')
     AND NOT synthetic
-COMMENT 'Who is here now, and who left within the last hour? By the log''s clock; of who is here those open longer than the channel''s provisional_after, served or not as of their last row';
+COMMENT 'Who is here now, and who left within the last hour? By the log''s clock; of who is here those open longer than the channel''s provisional_after';
 
 -- Ledger lines are divided by the scored interactions, so that they sum to 100 - score.
 -- The owner is the one whom the touch-point's newest model names.
@@ -104,7 +105,7 @@ LEFT JOIN
     SELECT model AS newest_model, model_version AS newest_version, element, owner
     FROM elements FINAL
 ) AS known USING (newest_model, newest_version, element)
-COMMENT 'How good is each touch-point now? Who left within the last 5, 15 or 60 minutes, and who is here: those open longer than the channel''s provisional_after, served or not as of their last row';
+COMMENT 'How good is each touch-point now? Who left within the last 5, 15 or 60 minutes, and who is here: those open longer than the channel''s provisional_after';
 
 CREATE OR REPLACE VIEW open_and_waiting AS
 SELECT
@@ -117,7 +118,7 @@ SELECT
 FROM live_interactions AS live
 WHERE state = 'open'
 GROUP BY touch_point
-COMMENT 'Who is here and who still waits, and for how long? By the log''s clock, those open longer than the channel''s provisional_after, served or not as of their last row';
+COMMENT 'Who is here and who still waits, and for how long? By the log''s clock, those open longer than the channel''s provisional_after';
 
 CREATE OR REPLACE VIEW score_over_time AS
 SELECT
