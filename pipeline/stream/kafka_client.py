@@ -115,19 +115,19 @@ class LogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
 
     async def position_at_end(self, partition: int) -> int | None:
         """The next offset to fetch, if the partition is read to its end as of the latest fetch; else None."""
-        end = self.end_seen(partition)
-        if end is None:
+        heard = self.end_heard(partition)
+        if heard is None:
             return None
         position: int = await self._consumer.position(TopicPartition(self._topic, partition))
-        return position if position >= end else None
+        return position if position >= heard[0] else None
 
-    def end_seen(self, partition: int) -> int | None:
-        """The log's end as of the latest fetch; None before one."""
+    def end_heard(self, partition: int) -> tuple[int, int] | None:
+        """The log's end as of the latest fetch, and when that was answered (epoch ms); None before one."""
         topic_partition = TopicPartition(self._topic, partition)
         if topic_partition not in self._consumer.assignment():
             return None
         end = self._consumer.last_stable_offset(topic_partition)
-        return None if end is None or end < 0 else int(end)
+        return None if end is None or end < 0 else (int(end), self._consumer.last_poll_timestamp(topic_partition))
 
     async def ends(self, partitions: set[int]) -> dict[int, int]:
         """The log's ends as the broker reports them now. Raises `KafkaUnavailableError` when it does not."""

@@ -16,7 +16,8 @@ from pipeline.stream.folding import Folding
 from pipeline.stream.kafka_client import LogConsumer
 from pipeline.stream.partitions import Partitions
 from pipeline.telemetry.health import Health
-from pipeline.telemetry.metrics import Metrics, PartitionView
+from pipeline.telemetry.metrics import Metrics
+from pipeline.telemetry.partitions import PartitionView
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Observer:
         self._health = health
         self._in_flight = in_flight
         self._silent = silent
-        self._ends: dict[int, int] = {}
+        self._ends: dict[int, tuple[int, int]] = {}  # as asked for, and when (epoch ms)
         self._asked = 0.0
         self._task: asyncio.Task[None] | None = None
 
@@ -75,27 +76,46 @@ class Observer:
         for folding in live:
             tally.add(folding.shard.output.tally)
         metrics.records_counted(tally)
-        metrics.gaps_counted(partitions.data_gap_records)
+        metrics.partitions.gaps_counted(partitions.data_gap_records)
         metrics.open_counted(line for folding in live for line in _open_at(folding))
-        metrics.partitions_seen([self._view(folding) for folding in live], len(partitions.rebuilding))
+        rebuilding = sorted(partitions.rebuilding)
+        metrics.partitions.seen([self._live(one) for one in live], [self._being_rebuilt(one) for one in rebuilding])
         if not self._in_flight() and all(self._is_cut(folding) for folding in live):
             metrics.all_durable()
         self._health.beat(self._unready())
 
-    def _view(self, folding: Folding) -> PartitionView:
+    def _live(self, folding: Folding) -> PartitionView:
         mark = folding.shard.mark()
-        end = self._consumer.end_seen(folding.partition)
-        asked = self._ends.get(folding.partition)
-        if end is None or (asked is not None and asked > end):
-            end = asked
+        end, told_at = self._end(folding.partition)
         return PartitionView(
             partition=folding.partition,
+            assigned_at=self._assigned_at(),
             position=mark.position,
             end=end,
-            replay_offset=mark.replay_offset,
-            clock=mark.clock,
+            end_told_at=told_at,
             stamp=folding.last_stamp,
+            clock=mark.clock,
+            replay_offset=mark.replay_offset,
         )
+
+    def _being_rebuilt(self, partition: int) -> PartitionView:
+        end, told_at = self._end(partition)
+        return PartitionView(
+            partition=partition,
+            assigned_at=self._assigned_at(),
+            position=self._partitions.committed_position(partition),
+            end=end,
+            end_told_at=told_at,
+        )
+
+    def _assigned_at(self) -> int:
+        ago = time.monotonic() - self._partitions.assigned_at
+        return now_ms() - int(ago * 1000)
+
+    def _end(self, partition: int) -> tuple[int | None, int]:
+        """The end of the log and when it was told: the highest, of equal ones the latest."""
+        known = (self._consumer.end_heard(partition), self._ends.get(partition))
+        return max((end for end in known if end is not None), default=(None, 0))
 
     def _is_cut(self, folding: Folding) -> bool:
         """Whether all that was read has gone into a block."""
@@ -112,13 +132,15 @@ class Observer:
         return reasons
 
     async def _ask_for_ends(self) -> None:
-        """What is held back is not fetched, so the client does not hear how the log grows."""
+        """What is held back or rebuilt is not fetched, so the client does not hear how the log grows."""
         partitions = self._partitions
-        if partitions.held_back and time.monotonic() - self._asked > ASK_SECONDS:
+        if (partitions.held_back or partitions.rebuilding) and time.monotonic() - self._asked > ASK_SECONDS:
             self._asked = time.monotonic()
+            asked_at = now_ms()
             try:
                 async with asyncio.timeout(ASK_SECONDS):
-                    self._ends = await self._consumer.ends(set(partitions.live))
+                    ends = await self._consumer.ends(partitions.live.keys() | partitions.rebuilding)
+                self._ends = {partition: (end, asked_at) for partition, end in ends.items()}
             except (KafkaError, TimeoutError):
                 log.debug("the end of the log is not known")
 
@@ -129,3 +151,8 @@ def _open_at(folding: Folding) -> Iterator[tuple[TouchPoint, int, float]]:
         if held.touch_point is not None:
             opened_at = clock if held.opened_at is None else held.opened_at
             yield held.touch_point, count, max(clock - opened_at, 0) / 1000
+
+
+def now_ms() -> int:
+    """Epoch ms, as Kafka stamps records."""
+    return int(time.time() * 1000)

@@ -60,6 +60,7 @@ class Partitions:
         self.rebuilding: set[int] = set()
         self.settled = False  # whether it is known which partitions are ours, and where each of them stands
         self.held_back = False
+        self.assigned_at = 0.0  # monotonic seconds
         self.tally = Tally()  # of shards that are gone
         self.data_gap_records = 0
         self.consumer: LogConsumer  # set by the worker: the two know each other
@@ -109,7 +110,9 @@ class Partitions:
         """
         self.number += 1  # what the client handed out until now is not folded: others of that assignment were dropped
         self.held_back = False
+        self.assigned_at = time.monotonic()
         self.cancel_rebuild()
+        self._commits = {}
         self.rebuilding = set(partitions)
         self.consumer.hold_back(partitions)
         self._rebuild = asyncio.create_task(self._take_up(partitions))
@@ -185,6 +188,11 @@ class Partitions:
             self._rebuild = None
         self.rebuilding = set()
 
+    def committed_position(self, partition: int) -> int | None:
+        """Where a partition that is being rebuilt will go on; None before its commit is known, and without one."""
+        commit = self._commits.get(partition)
+        return None if commit is None else commit.position
+
     def report_gap(self, partition: int, first: int, after: int) -> None:
         """Say that retention removed records before anybody read them."""
         self.data_gap_records += after - first
@@ -215,7 +223,7 @@ class Partitions:
         started = time.monotonic()
         await rebuild(reader, Folding(partition, shard, self._decoder), place, self._look_up, self._progress)
         refuse_other_settings(self._catalog, place.metadata, shard.clock, epoch)
-        self._metrics.rebuilt(time.monotonic() - started)
+        self._metrics.partitions.rebuilt(time.monotonic() - started)
         if place.gap is not None:
             self.report_gap(partition, *place.gap)
         log.info(

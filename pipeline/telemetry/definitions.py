@@ -147,13 +147,16 @@ PARTITIONS: Final = Metric(
     "touchpoint_partitions", Kind.GAUGE, ("state",), "Partitions of this worker, `live` or `rebuilding`."
 )
 LAG_RECORDS: Final = Metric(
-    "touchpoint_lag_records", Kind.GAUGE, ("partition",), "Offsets between the next one to read and the log's end."
+    "touchpoint_lag_records",
+    Kind.GAUGE,
+    ("partition",),
+    "Offsets between the next one to read, of a partition that is being rebuilt its commit, and the log's end.",
 )
 LAG_SECONDS: Final = Metric(
     "touchpoint_lag_seconds",
     Kind.GAUGE,
     ("partition",),
-    "Time since the Kafka time stamp of the last record read while there is more to read; 0 at the log's end.",
+    "Time since the last record read was stamped or the end was last reached, while there is more to read; else 0.",
 )
 CLOCK: Final = Metric(
     "touchpoint_clock_timestamp_seconds",

@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import product
 from typing import Final
 
@@ -38,26 +38,13 @@ from pipeline.telemetry.known import (
     our_version,
     owner_of_each_line,
 )
+from pipeline.telemetry.partitions import PartitionMetrics
 from pipeline.telemetry.series import Histogram, Labels, Series
 from pipeline.telemetry.side import SideMetrics
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 MAX_TOUCH_POINTS: Final = 200  # patterns in the catalog fit endless names: all further ones are counted together
 ERROR_NAME: Final = re.compile(r"\((\w+)\)$")
-
-
-class PartitionView(Struct, frozen=True):
-    """One live partition as it stands: offsets, clock (epoch ms, -1 before the first record).
-
-    `end` is None where nobody knows it; `stamp` is the Kafka time stamp of the last record read, None before the first.
-    """
-
-    partition: int
-    position: int
-    end: int | None
-    replay_offset: int
-    clock: int
-    stamp: int | None
 
 
 class _Place(Struct):
@@ -84,10 +71,10 @@ class Metrics(Collector):
         self._lock = threading.Lock()
         self._series = Series()
         self.side = SideMetrics(self._series, self._lock)
+        self.partitions = PartitionMetrics(self._series, self._lock, now)
         self._largest = LargestShare(placeholders)
         self._places: dict[str, _Place] = {}
         self._durable_at = time.monotonic()
-        self._stamps: dict[Labels, int] = {}  # of partitions with more to read
         self._begin_at_zero(catalog)
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -178,34 +165,6 @@ class Metrics(Collector):
         with self._lock:
             self._series.count(the.COMMITS_REFUSED, ())
 
-    # ---- facts: partitions ----
-
-    def partitions_seen(self, live: Sequence[PartitionView], rebuilding: int) -> None:
-        """Where the partitions of this worker stand."""
-        label: dict[int, Labels] = {one.partition: (str(one.partition),) for one in live}
-        behind: dict[Labels, float] = {
-            label[one.partition]: max(one.end - one.position, 0) for one in live if one.end is not None
-        }
-        stamps = {label[one.partition]: one.stamp for one in live if one.stamp is not None}
-        with self._lock:
-            replace = self._series.replace
-            replace(the.PARTITIONS, {("live",): len(live), ("rebuilding",): rebuilding})
-            replace(the.LAG_RECORDS, behind)
-            replace(the.LAG_SECONDS, {at: 0.0 for at, records in behind.items() if not records})
-            self._stamps = {at: stamps[at] for at, records in behind.items() if records and at in stamps}
-            replace(the.CLOCK, {label[one.partition]: one.clock / 1000 for one in live if one.clock >= 0})
-            replace(the.REPLAY_RECORDS, {label[one.partition]: one.position - one.replay_offset for one in live})
-
-    def rebuilt(self, seconds: float) -> None:
-        """A partition was rebuilt."""
-        with self._lock:
-            self._series.observe(the.REBUILD_SECONDS, seconds)
-
-    def gaps_counted(self, records: int) -> None:
-        """Offsets lost to retention so far."""
-        with self._lock:
-            self._series.reach(the.DATA_GAP, (), records)
-
     # ---- the page ----
 
     def page(self) -> bytes:
@@ -227,12 +186,12 @@ class Metrics(Collector):
                 for element, points in lost.items()
             }
             values[the.LARGEST_CUSTOMER.name][()] = self._largest.share()
-            stamps, durable_at = self._stamps, self._durable_at
+            values[the.LAG_SECONDS.name] |= self.partitions.lag_seconds()
+            durable_at = self._durable_at
         values[the.COMMIT_AGE.name][()] = time.monotonic() - durable_at
         now = self._now()
         owners = owner_of_each_line(self._catalog, int(now * 1000))  # a model becomes valid while the worker runs
         values[the.ELEMENT_OWNER.name] = {(*line, owner): 1.0 for line, owner in owners.items()}
-        values[the.LAG_SECONDS.name] |= {at: max(now - stamp / 1000, 0.0) for at, stamp in stamps.items()}
         for metric in the.METRICS:
             if metric.kind is Kind.HISTOGRAM:
                 bounds = [*map(floatToGoString, metric.buckets), "+Inf"]

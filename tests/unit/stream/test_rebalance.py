@@ -54,8 +54,8 @@ class Client:
     async def position_at_end(self, _: int) -> int | None:
         return self.position if self.position == len(LOG) else None
 
-    def end_seen(self, _: int) -> int:
-        return len(LOG)
+    def end_heard(self, _: int) -> tuple[int, int]:
+        return len(LOG), 0
 
     async def read_to_end(self, partitions: set[int]) -> bool:
         return not partitions or self.position == len(LOG)

@@ -248,9 +248,9 @@ def test_the_age_of_the_commit_begins_anew_when_all_is_durable(
 @pytest.mark.parametrize(
     ("tell", "name", "expected"),
     [
-        (lambda metrics: metrics.gaps_counted(12), "touchpoint_data_gap_records_total", 12),
+        (lambda metrics: metrics.partitions.gaps_counted(12), "touchpoint_data_gap_records_total", 12),
         (lambda metrics: metrics.commit_refused(), "touchpoint_commits_refused_total", 1),
-        (lambda metrics: metrics.rebuilt(3.0), "touchpoint_rebuild_duration_seconds_count", 1),
+        (lambda metrics: metrics.partitions.rebuilt(3.0), "touchpoint_rebuild_duration_seconds_count", 1),
     ],
 )
 def test_a_fact_moves_its_metric(metrics: Metrics, tell: Callable[[Metrics], None], name: str, expected: float) -> None:
@@ -284,5 +284,5 @@ def test_the_owner_is_that_of_the_version_which_is_valid_now() -> None:
 
 def test_two_instances_share_nothing(metrics: Metrics) -> None:
     other = Metrics(CATALOG)
-    other.gaps_counted(5)
+    other.partitions.gaps_counted(5)
     assert value(metrics, "touchpoint_data_gap_records_total") == 0
