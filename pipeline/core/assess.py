@@ -4,9 +4,10 @@ from typing import Final
 
 from msgspec.structs import astuple
 
-from pipeline.core.conditions import Conditions, Misses
+from pipeline.core.conditions import Conditions
 from pipeline.core.events import RANKS, InteractionEvent, Operation, Outcome, Served, WrappedUp
 from pipeline.core.interaction import Interaction
+from pipeline.core.models import Misses
 from pipeline.core.passage import Fact
 from pipeline.core.scored import (
     ENDED,
@@ -18,19 +19,20 @@ from pipeline.core.scored import (
     State,
     row_version,
 )
-from pipeline.core.scoring import score
+from pipeline.core.scoring import plan_for, score_by
 from pipeline.core.signals import derive
 
 OPERATION: Final = RANKS[Operation]
 SERVED: Final = RANKS[Served]
 COMMON: Final = -len(InteractionEvent.__struct_fields__)  # where an event's fields begin that all have in common
+NO_MISSES: Final[Misses] = frozenset()
 NOTHING: Final[frozenset[str]] = frozenset()  # absence means nothing where the beginning was not read
 
 
 def assess(
     held: Interaction, state: State, step: int, epoch: int, conditions: Conditions
 ) -> tuple[ScoredInteraction, Misses]:
-    """Score an interaction as it stands in `state`; beside the row, the conditions that nobody reported.
+    """Score an interaction as it stands in `state`; beside the row, conditions that its score lacks.
 
     An open one is read as of `opened_at` + `provisional_after` · 2^step, or of its first service if that came later.
     Opening and touch-point must be known.
@@ -46,12 +48,14 @@ def assess(
     around = conditions.read(touch_point, opened_at, passage.started_at, passage.served_at, end)
     if around.signals:
         passage.signals.update(around.signals)
+    model = touch_point.model
+    plan = plan_for(model, passage)
     scored = ScoredInteraction(
         interaction=held.id,
         touch_point=touch_point,
         attributes=read_attributes(facts, touch_point.team),
         passage=passage,
-        score=score(touch_point.model, passage),
+        score=score_by(plan, model.coverage_floor, passage),
         state=state,
         partial=not held.opened,
         opened_at=opened_at,
@@ -61,7 +65,13 @@ def assess(
         first_offset=held.first_offset,
         version=row_version(epoch, held.events + held.duplicates, rank, around.records),
     )
-    return scored, around.misses
+    if not around.missing:
+        return scored, NO_MISSES
+    misses = plan.misses.get(around.missing)  # remembered: a sensor that is silent is so for all (tests/bench)
+    if misses is None:
+        found = ((kind, cause) for signal, kind, cause in around.missing if signal in plan.signals)
+        misses = plan.misses[around.missing] = frozenset(found)
+    return scored, misses
 
 
 def standing_of(

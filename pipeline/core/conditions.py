@@ -1,17 +1,30 @@
 """States that touch many interactions for a while, and their values as of the moment they mattered.
 
-Owns the kinds that are joined, how long a value holds, and what a row says of them; must not know Kafka. Times in
-epoch milliseconds.
+Owns the kinds that are joined and how long a value holds; what they say of a passage is `circumstances.py`'s. Must not
+know Kafka. Times in epoch milliseconds.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
 
 from pipeline.core.catalog import TouchPoint
+from pipeline.core.circumstances import (
+    LATENCY,
+    NEVER,
+    NONE_REPORTED,
+    SIGNAL_OF,
+    STALE,
+    Circumstances,
+    Watched,
+    latency_signal,
+    read_from_conditions,
+    read_place,
+    read_systems,
+)
 
 MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
@@ -19,9 +32,7 @@ LATEST: Final = 1 << 62
 MAX_PLACES: Final = 10_000
 DECIMALS: Final = 6
 SYSTEM: Final = "system/"
-LATENCY: Final = "latency_seconds"
 
-Misses = tuple[tuple[str, str], ...]  # (kind, cause) of what nobody reported: `never`, or `stale`
 Sample = tuple[int, int, float, int]  # time, offset, value, the last time at which it holds
 
 
@@ -60,18 +71,6 @@ class ConditionRecord(Struct, frozen=True, gc=False):
     valid_until: int = LATEST
 
 
-class Circumstances(Struct, frozen=True, gc=False):
-    """What the conditions say of one passage: signals, what was active while it lasted, and the number of records."""
-
-    signals: dict[str, float]
-    active: tuple[str, ...]
-    records: int
-    misses: Misses
-
-
-NONE_REPORTED: Final = Circumstances({}, (), 0, ())
-
-
 class Samples:
     """The values of one subject and kind in order of time. `actives`: when those began that are worth naming."""
 
@@ -107,9 +106,9 @@ class Samples:
         """The value that held at a time, or None and the cause."""
         position = bisect_right(self.times, time) - 1
         if position < 0:
-            return None, "never"
+            return None, NEVER
         since, _, value, until = self._samples[position]
-        return (value, "") if time <= min(since + self.tolerance, until) else (None, "stale")
+        return (value, "") if time <= min(since + self.tolerance, until) else (None, STALE)
 
     def mean(self, start: int, end: int) -> float | None:
         """The mean over the time between; the plain last value where no time passed; None if none held."""
@@ -149,25 +148,13 @@ class Samples:
         return value is not None and self.kind.is_active(value)
 
 
-class Watched(Struct, frozen=True, gc=False):
-    """The samples that concern one touch-point.
-
-    `all`: each with its label, in order. `place`: (kind's name, samples) of the touch-point and the places above it,
-    nearest first. `systems`: (signal, samples) of each system's latency, as reported here before everywhere.
-    """
-
-    all: tuple[tuple[str, Samples], ...]
-    place: tuple[tuple[str, Samples], ...]
-    systems: tuple[tuple[str, tuple[Samples, ...]], ...]
-
-
 class Conditions:
     """All values applied so far, as one shard knows them."""
 
     def __init__(self) -> None:
         self._samples: dict[tuple[str, str], Samples] = {}
         self._by_subject: dict[str, list[str]] = {}
-        self._watched: dict[tuple[str, tuple[str, ...]], Watched | None] = {}
+        self._watched: dict[tuple[str, tuple[str, ...], str], Watched | None] = {}
 
     def apply(self, record: ConditionRecord) -> None:
         """Take a record; kinds that are not joined are left alone."""
@@ -198,10 +185,12 @@ class Conditions:
         self, touch_point: TouchPoint, opened_at: int, started_at: int, served_at: int | None, end: int
     ) -> Circumstances:
         """What the conditions say of a passage."""
-        key = (touch_point.name, touch_point.systems)
+        key = (touch_point.name, touch_point.systems, touch_point.model.fingerprint)
         watched = self._watched[key] if key in self._watched else self._watch(touch_point)
         if watched is None:
             return NONE_REPORTED
+        if not watched.all and (served_at is None or not watched.systems):
+            return Circumstances({}, (), 0, watched.unreported)
         since = opened_at if opened_at < started_at else started_at
         active: list[str] = []
         records = 0
@@ -210,42 +199,51 @@ class Conditions:
             if samples.actives and samples.was_active(started_at, end):
                 active.append(label)
         signals: dict[str, float] = {}
-        misses: list[tuple[str, str]] = []
-        _read_place(watched, started_at, end if served_at is None else served_at, signals, misses)
-        if served_at is not None:
-            _read_systems(watched, served_at, end, signals)
-        return Circumstances(signals, tuple(active), records, tuple(misses))
+        missing = read_place(watched, started_at, end if served_at is None else served_at, signals)
+        if served_at is not None and watched.systems:
+            missing |= read_systems(watched, served_at, end, signals)
+        return Circumstances(signals, tuple(active), records, missing)
 
     def _watch(self, touch_point: TouchPoint) -> Watched | None:
         """What concerns a touch-point, or None; remembered until another subject or kind is reported."""
         subjects = subjects_of(touch_point.name, touch_point.systems)
         present = sorted(subject for subject in subjects if subject in self._by_subject)
-        place = [subject for subject in reversed(present) if not subject.startswith(SYSTEM)]
-        systems = {system: _subjects_of_system(system, touch_point.name) for system in touch_point.systems}
+        place = tuple(
+            (name, self._samples[subject, name])
+            for subject in reversed(present)
+            if not subject.startswith(SYSTEM)
+            for name in self._by_subject[subject]
+            if name in SIGNAL_OF
+        )
+        reads = read_from_conditions(touch_point)
+        reported = {name for name, _ in place}
         watched = Watched(
             all=tuple(
                 (f"{subject} {name}", self._samples[subject, name])
                 for subject in present
                 for name in sorted(self._by_subject[subject])
             ),
-            place=tuple(
-                (name, self._samples[subject, name])
-                for subject in place
-                for name in self._by_subject[subject]
-                if name in SIGNAL_OF
-            ),
-            systems=tuple(
-                (
-                    f"system_latency_seconds.{system}",
-                    tuple(self._samples[one, LATENCY] for one in pair if (one, LATENCY) in self._samples),
-                )
-                for system, pair in systems.items()
+            place=place,
+            systems=tuple(self._latencies(touch_point, reads)),
+            reads=reads,
+            unreported=frozenset(
+                (signal, name, NEVER) for name, signal in SIGNAL_OF.items() if signal in reads and name not in reported
             ),
         )
         if len(self._watched) >= MAX_PLACES:
             self._watched.clear()
-        self._watched[touch_point.name, touch_point.systems] = found = watched if watched.all else None
+        found = watched if watched.all or reads else None
+        self._watched[touch_point.name, touch_point.systems, touch_point.model.fingerprint] = found
         return found
+
+    def _latencies(self, touch_point: TouchPoint, reads: frozenset[str]) -> Iterator[tuple[str, tuple[Samples, ...]]]:
+        """The signal and samples of each system whose latency was reported or is read."""
+        for system in touch_point.systems:
+            pair = _subjects_of_system(system, touch_point.name)
+            reported = tuple(self._samples[one, LATENCY] for one in pair if (one, LATENCY) in self._samples)
+            signal = latency_signal(system)
+            if reported or signal in reads:
+                yield signal, reported
 
 
 @lru_cache(maxsize=MAX_PLACES)
@@ -259,39 +257,3 @@ def subjects_of(touch_point: str, systems: tuple[str, ...]) -> frozenset[str]:
 def _subjects_of_system(system: str, touch_point: str) -> tuple[str, str]:
     """A system as it serves this touch-point, and everywhere."""
     return f"{SYSTEM}{system}@{touch_point}", f"{SYSTEM}{system}"
-
-
-def _read_place(
-    watched: Watched, started_at: int, wait_end: int, signals: dict[str, float], misses: list[tuple[str, str]]
-) -> None:
-    """Line and counters at arrival, comfort and refreshments while waiting; the nearest subject that has them."""
-    for name, samples in watched.place:
-        signal = SIGNAL_OF[name]
-        value: float | None
-        if name in AT_ARRIVAL:
-            value, cause = samples.as_of(started_at)
-        elif (value := samples.mean(started_at, wait_end)) is None:
-            cause = samples.as_of(wait_end)[1]
-        if value is not None:
-            signals.setdefault(signal, value)
-        elif signal not in signals:
-            misses.append((name, cause or "stale"))
-
-
-def _read_systems(watched: Watched, served_at: int, end: int, signals: dict[str, float]) -> None:
-    """How long each system took while it served, as reported here or else everywhere."""
-    for signal, reported in watched.systems:
-        for samples in reported:
-            value = samples.mean(served_at, end)
-            if value is not None:
-                signals[signal] = value
-                break
-
-
-AT_ARRIVAL: Final = frozenset({"line_length", "counters_open"})
-SIGNAL_OF: Final = {
-    "line_length": "line_length_at_arrival",
-    "counters_open": "counters_open_at_arrival",
-    "comfort": "comfort_while_waiting",
-    "refreshments": "refreshments_while_waiting",
-}

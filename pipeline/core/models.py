@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from pipeline.core.curves import Curve, Segment
 from pipeline.core.events import Outcome
-from pipeline.core.predicates import OperationSeen, Predicate, write_predicate
+from pipeline.core.predicates import Exceeds, OperationSeen, Predicate, write_predicate
 
 GROUPS: Final = ("wait", "effort", "people", "system", "environment", "outcome")
 CAP_PREFIX: Final = "cap."
@@ -64,12 +64,14 @@ class SignalCap(Struct, frozen=True):
 
 # Element name, signal, weight, knot values, segments in weighted loss: what `score` walks for each element.
 PlanLine = tuple[str, str, float, tuple[float, ...], tuple[Segment, ...]]
+Misses = frozenset[tuple[str, str]]  # kind of condition, and `never` or `stale`
 
 
 class Plan(Struct, frozen=True, kw_only=True):
     """A model worked out for passages that agree in queued, served, outcome and systems at work.
 
-    Losses are weight * (100 - points), not yet divided by the observed weight.
+    Losses are weight * (100 - points), not yet divided by the observed weight. `signals`: what is read of the passage;
+    `misses` is the memory of `assess.py`, by what nobody reported.
     """
 
     lines: tuple[PlanLine, ...]
@@ -81,6 +83,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     tripped_position: int
     unknown_at_most: float
     signal_caps: tuple[SignalCap, ...]
+    signals: frozenset[str]
+    misses: dict[frozenset[tuple[str, str, str]], Misses] = field(default_factory=dict)
 
 
 PlanKey = tuple[bool, bool, Outcome | None, frozenset[str]]
@@ -109,6 +113,12 @@ class Model(Struct, frozen=True, kw_only=True, eq=False):
         """Who owns each ledger line, caps included."""
         lines = {element.name: element.owner for element in self.elements}
         return lines | {cap.line: cap.owner for cap in self.caps}
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """What its elements and caps read."""
+        read = {element.signal for element in self.elements}
+        return frozenset(read.union(cap.when.signal for cap in self.caps if isinstance(cap.when, Exceeds)))
 
     def __eq__(self, other: object) -> bool:
         """Same content, same validity, same touch-points."""

@@ -105,8 +105,8 @@ class Output:
             if state is not OPEN and not held.counted:
                 held.counted = True
                 self._ended.append(scored)
-                if misses:
-                    self.tally.join_misses.update(misses)
+                if misses and not scored.attributes.synthetic:
+                    self.tally.join_misses[misses] += 1
 
     def waiting(self) -> list[Interaction]:
         """Changed interactions whose first row waits for a look-up."""

@@ -60,7 +60,11 @@ def band_of(score: float) -> Band:
 
 def score(model: Model, passage: Passage) -> Score:
     """Score a passage. A signal that is missing is unknown: it costs coverage and widens the bounds, never points."""
-    plan = plan_for(model, passage)
+    return score_by(plan_for(model, passage), model.coverage_floor, passage)
+
+
+def score_by(plan: Plan, coverage_floor: float, passage: Passage) -> Score:
+    """`score` by the plan that its model has for the passage."""
     lost = plan.fixed.copy()
     observed = plan.fixed_weight
     loss = plan.fixed_loss
@@ -85,7 +89,7 @@ def score(model: Model, passage: Passage) -> Score:
     if cap is not None:
         low, high = min(low, cap.at_most), min(high, cap.at_most)
     coverage = observed / applicable
-    if not lost or coverage + ROUNDING < model.coverage_floor:
+    if not lost or coverage + ROUNDING < coverage_floor:
         reason = UnscoredReason.LOW_COVERAGE if lost else UnscoredReason.NOTHING_OBSERVED
         return _unscored(reason, low, high, coverage)
     points_lost = {name: line / observed for name, line in lost.items()}
@@ -156,6 +160,11 @@ def _make_plan(model: Model, passage: Passage) -> Plan:
     for weight in [*(line[2] for line in lines), *unknown_weight]:
         applicable += weight
     tripped, position = _tripped(model, passage)
+    signal_caps = tuple(
+        SignalCap(cap.when.signal, cap.when.threshold, index, cap)
+        for index, cap in enumerate(model.caps)
+        if isinstance(cap.when, Exceeds)
+    )
     return Plan(
         lines=tuple(lines),
         fixed=fixed,
@@ -165,11 +174,8 @@ def _make_plan(model: Model, passage: Passage) -> Plan:
         tripped=tripped,
         tripped_position=position,
         unknown_at_most=_unknown_at_most(model, passage),
-        signal_caps=tuple(
-            SignalCap(cap.when.signal, cap.when.threshold, index, cap)
-            for index, cap in enumerate(model.caps)
-            if isinstance(cap.when, Exceeds)
-        ),
+        signal_caps=signal_caps,
+        signals=frozenset([*(line[1] for line in lines), *(cap.signal for cap in signal_caps)]),
     )
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.core.events import RejectReason
+    from pipeline.core.models import Misses
 
 
 class Tally:
@@ -13,12 +14,20 @@ class Tally:
     def __init__(self) -> None:
         self.applied = self.duplicates = self.ended = self.unknown_fields = 0
         self.rejected: Counter[RejectReason] = Counter()
-        self.join_misses: Counter[tuple[str, str]] = Counter()  # (kind of condition, cause)
+        self.join_misses: Counter[Misses] = Counter()  # interactions by all that nobody reported for them
 
     @property
     def consumed(self) -> int:
         """All records so far, whatever became of them."""
         return self.applied + self.duplicates + self.rejected.total()
+
+    def misses(self) -> Counter[tuple[str, str]]:
+        """How often each kind of condition was missed, and for which cause."""
+        found: Counter[tuple[str, str]] = Counter()
+        for misses, interactions in self.join_misses.items():
+            for miss in misses:
+                found[miss] += interactions
+        return found
 
     def add(self, other: "Tally") -> None:
         """Take over the counts of another shard."""

@@ -108,7 +108,7 @@ JOIN_MISSES: Final = Metric(
     "touchpoint_join_misses_total",
     Kind.COUNTER,
     ("kind", "cause"),
-    "Conditions that an ended interaction should have met and nobody reported: `never`, or only `stale` ones.",
+    "Conditions that the score of an ended interaction lacks, for nobody reported them: `never`, or only `stale` ones.",
 )
 
 # The way into ClickHouse.

@@ -4,6 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from pipeline.core.catalog import Catalog
+from pipeline.core.circumstances import LATENCY, NEVER, SIGNAL_OF, STALE
 from pipeline.core.side_events import SIDE_EVENTS
 
 OTHER: Final = "other"
@@ -17,7 +18,8 @@ RETRY_REASONS: Final = (
     "not_enough_space",
     OTHER,
 )
-MISS_CAUSES: Final = ("never", "stale")
+MISS_KINDS: Final = (*SIGNAL_OF, LATENCY)
+MISS_CAUSES: Final = (NEVER, STALE)
 SIDE_TOPICS: Final = tuple(SIDE_EVENTS)  # without their prefix; their tables bear the same names
 TABLES: Final = ("interaction_scores", "rejected_events", *SIDE_TOPICS)
 

@@ -21,7 +21,6 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from pipeline.core.catalog import ANY, Catalog, TouchPoint
-from pipeline.core.conditions import SIGNAL_OF
 from pipeline.core.events import Outcome, RejectReason
 from pipeline.core.scored import ScoredInteraction
 from pipeline.core.tally import Tally
@@ -30,6 +29,7 @@ from pipeline.telemetry.customers import LargestShare
 from pipeline.telemetry.definitions import Kind, Metric
 from pipeline.telemetry.known import (
     MISS_CAUSES,
+    MISS_KINDS,
     OTHER,
     RETRY_REASONS,
     SIDE_TOPICS,
@@ -95,7 +95,7 @@ class Metrics(Collector):
             reach(the.UNKNOWN_FIELDS, (), tally.unknown_fields)
             for reason, count in tally.rejected.items():
                 reach(the.RECORDS_REJECTED, (reason.value,), count)
-            for miss, count in tally.join_misses.items():
+            for miss, count in tally.misses().items():
                 reach(the.JOIN_MISSES, miss, count)
 
     def interactions_ended(self, rows: Iterable[ScoredInteraction]) -> None:
@@ -237,7 +237,7 @@ class Metrics(Collector):
         known: list[tuple[Metric, list[Iterable[str]]]] = [
             (the.RECORDS_REJECTED, [RejectReason]),
             (the.INTERACTIONS_ENDED, [{entry.channel.name for entry in catalog.channels}, Outcome]),
-            (the.JOIN_MISSES, [SIGNAL_OF, MISS_CAUSES]),
+            (the.JOIN_MISSES, [MISS_KINDS, MISS_CAUSES]),
             (the.INSERT_RETRIES, [RETRY_REASONS]),
             (the.INSERTED_ROWS, [TABLES]),
             (the.PARTITIONS, [("live", "rebuilding")]),

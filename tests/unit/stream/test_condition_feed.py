@@ -7,7 +7,8 @@ from typing import Self
 import orjson
 import pytest
 
-from pipeline.core.conditions import HOUR, LONGEST_TOLERANCE, Circumstances, ConditionRecord
+from pipeline.core.circumstances import Circumstances
+from pipeline.core.conditions import HOUR, LONGEST_TOLERANCE, ConditionRecord
 from pipeline.core.record import Reject
 from pipeline.core.shard import Shard
 from pipeline.settings import Settings

@@ -195,7 +195,7 @@ def test_what_became_of_records_adds_up(metrics: Metrics) -> None:
             duplicates=1,
             unknown_fields=2,
             rejected={RejectReason.LATE: 3},
-            join_misses={("comfort", "stale"): 4},
+            join_misses={frozenset({("comfort", "stale")}): 4},
         )
     )
     assert value(metrics, "touchpoint_records_consumed_total") == 10
