@@ -34,11 +34,11 @@ class Source:
         self.shard = Shard(CATALOG, 0)
         self.shard.output.writing = True
 
-    def send(self, number: int, kind: type[InteractionEvent], time: int) -> None:
+    def send(self, number: int, kind: type[InteractionEvent], time: int, *, synthetic: bool = False) -> None:
         name = NAMES[number % len(NAMES)]
         kind = Arrived if kind is Queued and name.startswith("branch") else kind
         fields = {"outcome": Outcome.COMPLETED} if kind is Ended else {}
-        event = kind(interaction=str(number), touch_point=name, time=time, **fields)  # type: ignore[arg-type]  # of any kind
+        event = kind(interaction=str(number), touch_point=name, time=time, synthetic=synthetic, **fields)  # type: ignore[arg-type]  # of any kind
         offset = self.shard.position
         touch_point = CATALOG.resolve(name, time)
         record = Decoded(offset, time, time, str(number), str(offset), offset, event, touch_point)
@@ -94,6 +94,19 @@ def test_the_oldest_is_the_one_that_came_first() -> None:
         source.send(number, Arrived, START + number * MINUTE)
     source.send(0, Ended, START + 5 * MINUTE)
     assert [(held.id, count) for held, count in source.shard.output.still_open.oldest()] == [("2", 2)]
+
+
+def test_a_probe_is_not_counted_as_open_and_never_the_oldest() -> None:
+    source = Source()
+    source.send(0, Arrived, START, synthetic=True)
+    source.send(2, Arrived, START + MINUTE)
+    source.send(0, Queued, START + 2 * MINUTE, synthetic=True)
+    source.send(4, Arrived, START + 3 * MINUTE, synthetic=True)
+    assert [(held.id, count) for held, count in source.shard.output.still_open.oldest()] == [("2", 1)]
+    source.send(0, Ended, START + 4 * MINUTE, synthetic=True)
+    source.send(2, Ended, START + 4 * MINUTE)
+    source.send(0, Reopened, START + 5 * MINUTE, synthetic=True)
+    assert list(source.shard.output.still_open.oldest()) == []
 
 
 def test_what_ended_before_a_rebuild_is_not_counted_again_when_it_is_corrected() -> None:
