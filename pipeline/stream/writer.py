@@ -198,8 +198,7 @@ class Writer(Inserter):
         written = super()._insert(block)
         if written is not None:
             self.refusal = ""
-            refused = sum(row.records for row in written.refused)
-            self._metrics.block_inserted(time.monotonic() - started, refused)
+            self._metrics.block_inserted(time.monotonic() - started, len(written.refused))
         return written
 
     def _retried(self, answer: Answer) -> None:

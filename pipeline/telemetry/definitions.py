@@ -47,7 +47,7 @@ RECORDS_DUPLICATE: Final = Metric(
     "touchpoint_records_duplicate_total", Kind.COUNTER, (), "Records that had come before with the same bytes."
 )
 RECORDS_REJECTED: Final = Metric(
-    "touchpoint_records_rejected_total", Kind.COUNTER, ("reason",), "Records that could not be used."
+    "touchpoint_records_rejected_total", Kind.COUNTER, ("reason",), "Records that were read and could not be used."
 )
 UNKNOWN_FIELDS: Final = Metric(
     "touchpoint_records_with_unknown_fields_total",
@@ -121,6 +121,12 @@ INSERT_SECONDS: Final = Metric(
 )
 INSERTED_ROWS: Final = Metric(
     "touchpoint_inserted_rows_total", Kind.COUNTER, ("table",), "Rows that ClickHouse has taken."
+)
+REFUSED_ROWS: Final = Metric(
+    "touchpoint_refused_rows_total",
+    Kind.COUNTER,
+    (),
+    "Rows of interactions that ClickHouse refused by a value; their records stay counted as applied or duplicate.",
 )
 INSERT_RETRIES: Final = Metric(
     "touchpoint_insert_retries_total",
@@ -243,6 +249,7 @@ METRICS: Final = (
     JOIN_MISSES,
     INSERT_SECONDS,
     INSERTED_ROWS,
+    REFUSED_ROWS,
     INSERT_RETRIES,
     COMMIT_AGE,
     COMMITS_REFUSED,

@@ -5,6 +5,7 @@ from typing import Final
 
 from pipeline.core.catalog import Catalog
 from pipeline.core.circumstances import LATENCY, NEVER, SIGNAL_OF, STALE
+from pipeline.core.events import RejectReason
 from pipeline.core.side_events import SIDE_EVENTS
 
 OTHER: Final = "other"
@@ -21,6 +22,7 @@ RETRY_REASONS: Final = (
 MISS_KINDS: Final = (*SIGNAL_OF, LATENCY)
 MISS_CAUSES: Final = (NEVER, STALE)
 SIDE_TOPICS: Final = tuple(SIDE_EVENTS)  # without their prefix; their tables bear the same names
+RECORD_REASONS: Final = frozenset(RejectReason) - {RejectReason.ROW_REFUSED}  # a row stands for records that were used
 TABLES: Final = ("interaction_scores", "rejected_events", *SIDE_TOPICS)
 
 

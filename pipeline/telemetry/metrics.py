@@ -31,6 +31,7 @@ from pipeline.telemetry.known import (
     MISS_CAUSES,
     MISS_KINDS,
     OTHER,
+    RECORD_REASONS,
     RETRY_REASONS,
     SIDE_TOPICS,
     TABLES,
@@ -83,7 +84,7 @@ class Metrics(Collector):
     # ---- facts: records and interactions ----
 
     def records_counted(self, tally: Tally) -> None:
-        """What became of all records so far.
+        """What became of all records so far: consumed = applied + duplicates + rejected.
 
         A record that is rejected after all moves to another count; a counter then stands until it is reached again.
         """
@@ -143,11 +144,11 @@ class Metrics(Collector):
             if table in SIDE_TOPICS:
                 self._series.observe(the.SIDE_INSERT_SECONDS, seconds, (table,))
 
-    def block_inserted(self, seconds: float, refused_records: int) -> None:
-        """A block of the log is durable; `refused_records` belong to rows that ClickHouse would not take."""
+    def block_inserted(self, seconds: float, refused_rows: int) -> None:
+        """A block of the log is durable, but for rows that ClickHouse would not take."""
         with self._lock:
             self._series.observe(the.INSERT_SECONDS, seconds)
-            self._series.count(the.RECORDS_REJECTED, (RejectReason.ROW_REFUSED.value,), refused_records)
+            self._series.count(the.REFUSED_ROWS, (), refused_rows)
 
     def insert_retried(self, label: str) -> None:
         """ClickHouse could not take a block; the label of its answer names an error in brackets, if it did answer."""
@@ -235,7 +236,7 @@ class Metrics(Collector):
     def _begin_at_zero(self, catalog: Catalog) -> None:
         """All series that are known beforehand, so that a first increase is seen as one."""
         known: list[tuple[Metric, list[Iterable[str]]]] = [
-            (the.RECORDS_REJECTED, [RejectReason]),
+            (the.RECORDS_REJECTED, [RECORD_REASONS]),
             (the.INTERACTIONS_ENDED, [{entry.channel.name for entry in catalog.channels}, Outcome]),
             (the.JOIN_MISSES, [MISS_KINDS, MISS_CAUSES]),
             (the.INSERT_RETRIES, [RETRY_REASONS]),
