@@ -144,7 +144,8 @@ class SideTables:
     def _take(self, topic: str, partition: int, records: Sequence[Record]) -> None:
         kind, cut = self._kinds[topic], self._cut
         where = LogPartition(topic, self._topic_ids[topic], partition)
-        seen, duplicates, rejected = self._last_seen[kind], 0, Counter[RejectReason]()
+        seen, rejected = self._last_seen[kind], Counter[RejectReason]()
+        duplicates = unknown_fields = 0
         for record in records:
             decoded = decode_side(record, kind, self._settings.max_record_bytes, self._max_ahead_ms)
             if isinstance(decoded, Reject):
@@ -154,9 +155,12 @@ class SideTables:
                 rejected[decoded.reason] += 1
             else:
                 duplicates += seen.repeats(decoded, (partition, record.offset))
+                unknown_fields += decoded.unknown_fields
                 cut.block.take(kind, SideRow(where, record.offset, record.timestamp, decoded))
         cut.positions[topic, partition] = records[-1].offset + 1
-        self._metrics.records_read(kind, len(records), duplicates, rejected)
+        self._metrics.records_read(
+            kind, len(records), duplicates=duplicates, unknown_fields=unknown_fields, rejected=rejected
+        )
 
     async def _write_what_is_due(self) -> None:
         """Cut a block about once a second, one in flight at a time; hold the topics back while it takes longer."""

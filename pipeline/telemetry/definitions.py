@@ -201,13 +201,19 @@ SIDE_DUPLICATE: Final = Metric(
     "touchpoint_side_records_duplicate_total",
     Kind.COUNTER,
     ("topic",),
-    "Of them those whose source and id had come shortly before; they are written, and tables and views count one.",
+    "Of them those whose source and id had come shortly before; they are written, and count once if they are the same.",
 )
 SIDE_REJECTED: Final = Metric(
     "touchpoint_side_records_rejected_total",
     Kind.COUNTER,
     ("topic", "reason"),
     "Of them those that could not be used.",
+)
+SIDE_UNKNOWN_FIELDS: Final = Metric(
+    "touchpoint_side_records_with_unknown_fields_total",
+    Kind.COUNTER,
+    ("topic",),
+    "Of them those with fields that the contract does not know; the fields were ignored.",
 )
 SIDE_LAG: Final = Metric(
     "touchpoint_side_lag_records",
@@ -263,6 +269,7 @@ METRICS: Final = (
     SIDE_CONSUMED,
     SIDE_DUPLICATE,
     SIDE_REJECTED,
+    SIDE_UNKNOWN_FIELDS,
     SIDE_LAG,
     SIDE_INSERT_SECONDS,
     BUILD_INFO,

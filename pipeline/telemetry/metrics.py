@@ -244,6 +244,7 @@ class Metrics(Collector):
             (the.PARTITIONS, [("live", "rebuilding")]),
             (the.SIDE_CONSUMED, [SIDE_TOPICS]),
             (the.SIDE_DUPLICATE, [SIDE_TOPICS]),
+            (the.SIDE_UNKNOWN_FIELDS, [SIDE_TOPICS]),
             (the.SIDE_INSERT_SECONDS, [SIDE_TOPICS]),
             (the.SIDE_LAG, [SIDE_TOPICS]),
             (the.SIDE_REJECTED, [SIDE_TOPICS, RejectReason]),

@@ -15,11 +15,14 @@ class SideMetrics:
         self._series = series
         self._lock = lock
 
-    def records_read(self, topic: str, records: int, duplicates: int, rejected: Mapping[RejectReason, int]) -> None:
-        """A batch was read; `duplicates` and `rejected` are some of its records."""
+    def records_read(
+        self, topic: str, records: int, *, duplicates: int, unknown_fields: int, rejected: Mapping[RejectReason, int]
+    ) -> None:
+        """A batch was read; some of its records are duplicates, have unknown fields, or are rejected."""
         with self._lock:
             self._series.count(the.SIDE_CONSUMED, (topic,), records)
             self._series.count(the.SIDE_DUPLICATE, (topic,), duplicates)
+            self._series.count(the.SIDE_UNKNOWN_FIELDS, (topic,), unknown_fields)
             for reason, count in rejected.items():
                 self._series.count(the.SIDE_REJECTED, (topic, reason.value), count)
 

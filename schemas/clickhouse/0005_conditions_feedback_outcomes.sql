@@ -1,5 +1,5 @@
 -- What is not in the log: states that touch many interactions, the customers' own answers, what became of them.
--- An event is known by (source, event_id); `version` is higher the smaller its offset, so the first of its kind counts.
+-- Rows that agree in the whole sorting key, not only in (source, event_id), are one; `version` is higher the smaller the offset: the first counts.
 CREATE TABLE IF NOT EXISTS conditions
 (
     subject       LowCardinality(String) COMMENT 'What it is about: branch/042, system/identity, call_center/retail',

@@ -135,9 +135,10 @@ def test_topics_tell_what_was_read_and_how_far_behind_they_are(monkeypatch: pyte
 
     async def scene() -> None:
         tables, client = await started(monkeypatch, metrics)
+        newer = orjson.dumps(orjson.loads(CONDITION) | {"of_a_later_contract": 1})
         good, bad, other = (
             kafka_record(b"branch/1/line_length", value, headers, offset)
-            for value, headers, offset in ((CONDITION, HEADERS, 8), (b"{", HEADERS, 9), (CONDITION, OTHER, 10))
+            for value, headers, offset in ((CONDITION, HEADERS, 8), (b"{", HEADERS, 9), (newer, OTHER, 10))
         )
         client.batches.append({(TOPIC, 0): [good, bad, other]})  # the first of them repeats the one before
         client.lag = 42
@@ -151,6 +152,8 @@ def test_topics_tell_what_was_read_and_how_far_behind_they_are(monkeypatch: pyte
     assert value(metrics, "touchpoint_side_records_consumed_total", topic="conditions") == 4
     assert value(metrics, "touchpoint_side_records_duplicate_total", topic="conditions") == 1
     assert value(metrics, "touchpoint_side_records_rejected_total", topic="conditions", reason="malformed") == 1
+    assert value(metrics, "touchpoint_side_records_with_unknown_fields_total", topic="conditions") == 1
+    assert value(metrics, "touchpoint_side_records_with_unknown_fields_total", topic="outcomes") == 0
     assert value(metrics, "touchpoint_side_records_consumed_total", topic="outcomes") == 0
     assert value(metrics, "touchpoint_side_lag_records", topic="conditions") == 42
 
