@@ -102,7 +102,9 @@ class Output:
         if self.writing and not unseen:
             scored, misses = assess(held, state, step, self._epoch, self._conditions)
             self._written.append(scored)
-            if state is not OPEN and not held.counted:
+            if state is OPEN:
+                self.still_open.note_score(held, scored.score.score)
+            elif not held.counted:
                 held.counted = True
                 self._ended.append(scored)
                 if misses and not scored.attributes.synthetic:

@@ -1,4 +1,4 @@
-"""How many interactions of a shard are open at each touch-point, and since when the oldest is.
+"""How many interactions of a shard are open at each touch-point, since when the oldest is, and how they are scored.
 
 Counted as they open and end, since a million held ones take too long to look through. Probes are no customers and not
 counted. Decides nothing.
@@ -17,11 +17,27 @@ OPERATION: Final = RANKS[Operation]
 NOWHERE: Final = ""  # no touch-point: where probes are kept
 
 
+class OpenHere:
+    """The open ones of one touch-point: those `held` in the order in which they opened, `scores` by id.
+
+    A score is that of the newest provisional row; who has none yet, or one without a score, is not among them.
+    """
+
+    def __init__(self) -> None:
+        self.held: dict[str, Interaction] = {}
+        self.scores: dict[str, float] = {}
+
+    @property
+    def oldest(self) -> "Interaction":
+        """The one that came first."""
+        return next(iter(self.held.values()))
+
+
 class StillOpen:
     """Interactions that have neither ended nor timed out, by touch-point, in the order in which they opened."""
 
     def __init__(self) -> None:
-        self._at: dict[str, dict[str, Interaction]] = {}
+        self._at: dict[str, OpenHere] = {}
 
     def note(self, held: "Interaction") -> None:
         """Count it at the touch-point where it opened, or no more; to be called whenever that may have changed."""
@@ -30,22 +46,33 @@ class StillOpen:
             self.drop(held)
         elif held.open_at is None:
             held.open_at = name = NOWHERE if is_probe(held) else touch_point.name
-            self._at.setdefault(name, {})[held.id] = held
+            here = self._at.get(name)
+            if here is None:
+                here = self._at[name] = OpenHere()
+            here.held[held.id] = held
 
     def drop(self, held: "Interaction") -> None:
         """Count it no more."""
         if held.open_at is not None:
-            there = self._at[held.open_at]
-            del there[held.id]
-            if not there:
+            here = self._at[held.open_at]
+            del here.held[held.id]
+            here.scores.pop(held.id, None)
+            if not here.held:
                 del self._at[held.open_at]
             held.open_at = None
 
-    def oldest(self) -> Iterator[tuple["Interaction", int]]:
-        """For each touch-point where somebody is, the one that came first, and how many there are."""
-        for name, there in self._at.items():
-            if name != NOWHERE:
-                yield next(iter(there.values())), len(there)
+    def note_score(self, held: "Interaction", score: float | None) -> None:
+        """Its provisional row says so from now on, until the next one or its end."""
+        if held.open_at is not None:
+            scores = self._at[held.open_at].scores
+            if score is None:
+                scores.pop(held.id, None)
+            else:
+                scores[held.id] = score
+
+    def places(self) -> Iterator[OpenHere]:
+        """Each touch-point where a customer is."""
+        return (here for name, here in self._at.items() if name != NOWHERE)
 
 
 def is_probe(held: "Interaction") -> bool:

@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from pipeline.core.catalog import TouchPoint
 from pipeline.core.tally import Tally
 from pipeline.errors import KafkaError
 from pipeline.stream.folding import Folding
 from pipeline.stream.kafka_client import LogConsumer
 from pipeline.stream.partitions import Partitions
 from pipeline.telemetry.health import Health
-from pipeline.telemetry.metrics import Metrics
+from pipeline.telemetry.metrics import Metrics, OpenView
 from pipeline.telemetry.partitions import PartitionView
 
 log = logging.getLogger(__name__)
@@ -145,12 +144,19 @@ class Observer:
                 log.debug("the end of the log is not known")
 
 
-def _open_at(folding: Folding) -> Iterator[tuple[TouchPoint, int, float]]:
+def _open_at(folding: Folding) -> Iterator[OpenView]:
     clock = folding.shard.clock + folding.stood_milliseconds()
-    for held, count in folding.shard.output.still_open.oldest():
-        if held.touch_point is not None:
-            opened_at = clock if held.opened_at is None else held.opened_at
-            yield held.touch_point, count, max(clock - opened_at, 0) / 1000
+    for here in folding.shard.output.still_open.places():
+        oldest = here.oldest
+        if oldest.touch_point is not None:
+            opened_at = clock if oldest.opened_at is None else oldest.opened_at
+            yield OpenView(
+                touch_point=oldest.touch_point,
+                count=len(here.held),
+                oldest_seconds=max(clock - opened_at, 0) / 1000,
+                scored=len(here.scores),
+                points=sum(here.scores.values()),
+            )
 
 
 def now_ms() -> int:

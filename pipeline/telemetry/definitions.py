@@ -98,6 +98,18 @@ OLDEST_OPEN: Final = Metric(
     ("touch_point",),
     "Event time since the opening of the open interaction that came first; 0 without any.",
 )
+OPEN_SCORED: Final = Metric(
+    "touchpoint_interactions_open_scored",
+    Kind.GAUGE,
+    ("touch_point",),
+    "Open interactions whose newest provisional row has a score, as far as this worker has scored them.",
+)
+OPEN_POINTS: Final = Metric(
+    "touchpoint_interactions_open_points",
+    Kind.GAUGE,
+    ("touch_point",),
+    "Sum of the scores of these rows: divided by their number, the mean score of those who are still here.",
+)
 LARGEST_CUSTOMER: Final = Metric(
     "touchpoint_largest_customer_share_ratio",
     Kind.GAUGE,
@@ -251,6 +263,8 @@ METRICS: Final = (
     POINTS_LOST,
     INTERACTIONS_OPEN,
     OLDEST_OPEN,
+    OPEN_SCORED,
+    OPEN_POINTS,
     LARGEST_CUSTOMER,
     JOIN_MISSES,
     INSERT_SECONDS,

@@ -45,7 +45,18 @@ from pipeline.telemetry.side import SideMetrics
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 MAX_TOUCH_POINTS: Final = 200  # patterns in the catalog fit endless names: all further ones are counted together
+OPEN_GAUGES: Final = (the.INTERACTIONS_OPEN, the.OLDEST_OPEN, the.OPEN_SCORED, the.OPEN_POINTS)
 ERROR_NAME: Final = re.compile(r"\((\w+)\)$")
+
+
+class OpenView(Struct, frozen=True, kw_only=True):
+    """The open interactions of one shard at one touch-point; `scored` of them have a score, `points` in sum."""
+
+    touch_point: TouchPoint
+    count: int
+    oldest_seconds: float
+    scored: int
+    points: float
 
 
 class _Place(Struct):
@@ -122,18 +133,19 @@ class Metrics(Collector):
             for (channel, outcome), count in ended.items():
                 self._series.count(the.INTERACTIONS_ENDED, (channel, str(outcome)), count)
 
-    def open_counted(self, found: Iterable[tuple[TouchPoint, int, float]]) -> None:
-        """How many are open, and since how many seconds the oldest is, for each shard and touch-point."""
+    def open_counted(self, found: Iterable[OpenView]) -> None:
+        """Who is open, of each shard and touch-point."""
         with self._lock:
-            series = self._series.values
-            counts: dict[Labels, float] = dict.fromkeys(series[the.INTERACTIONS_OPEN.name], 0.0)
-            ages = counts.copy()
-            for touch_point, count, age in found:
-                label = self._admit(touch_point).label
-                counts[label] = counts.get(label, 0.0) + count
-                ages[label] = max(ages.get(label, 0.0), age)
-            self._series.replace(the.INTERACTIONS_OPEN, counts)
-            self._series.replace(the.OLDEST_OPEN, ages)
+            nobody: dict[Labels, float] = dict.fromkeys(self._series.values[the.INTERACTIONS_OPEN.name], 0.0)
+            counts, ages, scored, points = (nobody.copy() for _ in OPEN_GAUGES)
+            for here in found:
+                label = self._admit(here.touch_point).label
+                counts[label] = counts.get(label, 0.0) + here.count
+                ages[label] = max(ages.get(label, 0.0), here.oldest_seconds)
+                scored[label] = scored.get(label, 0.0) + here.scored
+                points[label] = points.get(label, 0.0) + here.points
+            for metric, values in zip(OPEN_GAUGES, (counts, ages, scored, points), strict=True):
+                self._series.replace(metric, values)
 
     # ---- facts: the way into ClickHouse ----
 
@@ -225,7 +237,7 @@ class Metrics(Collector):
 
     def _open_place(self, name: str) -> _Place:
         series = self._series
-        for metric in (the.SCORE, the.COVERAGE, the.UNSCORED, the.INTERACTIONS_OPEN, the.OLDEST_OPEN):
+        for metric in (the.SCORE, the.COVERAGE, the.UNSCORED, *OPEN_GAUGES):
             series.begin(metric, name)
         label = (name,)
         score, coverage = (series.histograms[metric.name][label] for metric in (the.SCORE, the.COVERAGE))

@@ -118,6 +118,16 @@ def test_the_counters_are_those_of_the_worker_and_of_the_tables(corner: Corner, 
     assert found["touchpoint_replay_records"] > 0
 
 
+def test_the_scores_of_the_open_ones_are_those_of_their_rows(corner: Corner, tmp_path: Path) -> None:
+    other = sibling(corner)
+    with serving(other, tmp_path) as (worker, pages):
+        rows = "state = 'open' AND NOT synthetic AND score IS NOT NULL"
+        scored, points = corner_count(other, rows), corner_sum(other, "score", rows)
+        wait_until(lambda: pages.metrics()["touchpoint_interactions_open_scored"] == scored > 0, worker.said)
+        assert pages.metrics()["touchpoint_interactions_open_points"] == pytest.approx(points)
+        end(worker)
+
+
 def test_a_restarted_worker_counts_no_interaction_twice(corner: Corner, tmp_path: Path) -> None:
     other = sibling(corner)
     drain(other)
@@ -204,8 +214,12 @@ def with_port(corner: Corner, port: str) -> Corner:
 
 
 def corner_count(corner: Corner, condition: str) -> int:
+    return int(corner_sum(corner, "1", condition))
+
+
+def corner_sum(corner: Corner, value: str, condition: str) -> float:
     client = corner.stack.client(corner.database)
     try:
-        return int(client.execute(f"SELECT count() FROM interactions WHERE {condition}")[0][0])
+        return float(client.execute(f"SELECT sum({value}) FROM interactions WHERE {condition}")[0][0])
     finally:
         client.disconnect()

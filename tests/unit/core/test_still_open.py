@@ -13,7 +13,7 @@ from pipeline.core.events import Arrived, Ended, InteractionEvent, Outcome, Queu
 from pipeline.core.interaction import Interaction
 from pipeline.core.pauses import LookupNeeded
 from pipeline.core.record import Decoded
-from pipeline.core.scored import RANK_TIMED_OUT, State
+from pipeline.core.scored import RANK_TIMED_OUT, ScoredInteraction, State
 from pipeline.core.shard import Shard
 
 CATALOG: Final = load_catalog(Path(__file__).parents[3] / "schemas")
@@ -60,6 +60,14 @@ def looked_through(shard: Shard) -> Counter[str]:
     return Counter(held.touch_point.name for held in shard.held.values() if is_open(held) and held.touch_point)
 
 
+def oldest(source: Source) -> list[tuple[str, int]]:
+    return [(here.oldest.id, len(here.held)) for here in source.shard.output.still_open.places()]
+
+
+def scores(source: Source) -> dict[str, float]:
+    return {name: score for here in source.shard.output.still_open.places() for name, score in here.scores.items()}
+
+
 @given(st.lists(steps, max_size=30))
 def test_the_open_ones_are_those_that_a_look_through_all_finds(story: list[tuple[int, type, int, int]]) -> None:
     source, time = Source(), START
@@ -67,7 +75,7 @@ def test_the_open_ones_are_those_that_a_look_through_all_finds(story: list[tuple
         time += minutes * MINUTE
         source.send(number, kind, time)
         source.stand(stands)
-        counted = {held.open_at: count for held, count in source.shard.output.still_open.oldest()}
+        counted = {here.oldest.open_at: len(here.held) for here in source.shard.output.still_open.places()}
         assert counted == looked_through(source.shard)
 
 
@@ -93,7 +101,44 @@ def test_the_oldest_is_the_one_that_came_first() -> None:
     for number in (0, 2, 4):
         source.send(number, Arrived, START + number * MINUTE)
     source.send(0, Ended, START + 5 * MINUTE)
-    assert [(held.id, count) for held, count in source.shard.output.still_open.oldest()] == [("2", 2)]
+    assert oldest(source) == [("2", 2)]
+
+
+@given(st.lists(steps, max_size=30))
+def test_the_scores_are_those_of_the_newest_rows_of_the_open_ones(story: list[tuple[int, type, int, int]]) -> None:
+    source, time = Source(), START
+    newest: dict[str, ScoredInteraction] = {}
+    for number, kind, minutes, stands in story:
+        time += minutes * MINUTE
+        source.send(number, kind, time)
+        source.stand(stands)
+        for row in source.shard.output.take()[0]:
+            kept = newest.setdefault(row.interaction, row)
+            if row.first_offset > kept.first_offset or row.version > kept.version:
+                newest[row.interaction] = row
+        still_here = {name for here in source.shard.output.still_open.places() for name in here.held}
+        assert scores(source) == {
+            name: row.score.score
+            for name, row in newest.items()
+            if name in still_here and row.state is State.OPEN and row.score.score is not None
+        }
+
+
+def test_a_score_stands_until_the_next_row_and_goes_with_the_end() -> None:
+    source = Source()
+    source.send(0, Arrived, START)
+    source.send(0, Queued, START + MINUTE)
+    source.stand(1)
+    assert scores(source) == {}
+    source.stand(5)
+    first = scores(source)["0"]
+    source.stand(60)
+    assert 0 <= scores(source)["0"] < first
+    source.shard.output.still_open.note_score(source.shard.held["0"], None)
+    assert scores(source) == {}
+    source.shard.output.still_open.note_score(source.shard.held["0"], 50.0)
+    source.send(0, Ended, START + 61 * MINUTE)
+    assert scores(source) == {}
 
 
 def test_a_probe_is_not_counted_as_open_and_never_the_oldest() -> None:
@@ -102,11 +147,11 @@ def test_a_probe_is_not_counted_as_open_and_never_the_oldest() -> None:
     source.send(2, Arrived, START + MINUTE)
     source.send(0, Queued, START + 2 * MINUTE, synthetic=True)
     source.send(4, Arrived, START + 3 * MINUTE, synthetic=True)
-    assert [(held.id, count) for held, count in source.shard.output.still_open.oldest()] == [("2", 1)]
+    assert oldest(source) == [("2", 1)]
     source.send(0, Ended, START + 4 * MINUTE, synthetic=True)
     source.send(2, Ended, START + 4 * MINUTE)
     source.send(0, Reopened, START + 5 * MINUTE, synthetic=True)
-    assert list(source.shard.output.still_open.oldest()) == []
+    assert oldest(source) == []
 
 
 def test_what_ended_before_a_rebuild_is_not_counted_again_when_it_is_corrected() -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 import pytest
 
 from pipeline.core.commit import CommitMetadata, encode_metadata
+from pipeline.core.events import Arrived, Queued
 from pipeline.core.shard import Shard
 from pipeline.settings import Settings
 from pipeline.stream import partitions as partitions_module
@@ -18,6 +19,7 @@ from pipeline.stream.place import Log
 from pipeline.telemetry.health import Health
 from pipeline.telemetry.metrics import Metrics
 from tests.contract.records import small_catalog, small_decoder
+from tests.unit.core.test_still_open import MINUTE, NAMES, START, Source
 from tests.unit.telemetry.test_metrics import value
 
 LOG: Final = Log("touchpoint.events", "id", 1)
@@ -153,5 +155,25 @@ def test_a_record_after_a_quiet_night_is_behind_since_kafka_said_that_there_was_
         await here.looked()
         assert here.shown("lag_records") == 1
         assert here.shown("lag_seconds") == pytest.approx(LATER, abs=10)
+
+    asyncio.run(scene())
+
+
+def test_who_is_open_is_told_with_number_and_sum_of_their_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        here, source = Scene(monkeypatch), Source()
+        for number, minutes in ((0, 0), (2, 1), (4, 7)):
+            source.send(number, Arrived, START + minutes * MINUTE)
+            source.send(number, Queued, START + minutes * MINUTE)
+        source.stand(0)
+        rows, _ = source.shard.output.take()
+        here.partitions.live[0] = Folding(0, source.shard, small_decoder())
+        await here.looked()
+        at = {"touch_point": NAMES[0]}
+        assert value(here.metrics, "touchpoint_interactions_open", **at) == 3
+        assert value(here.metrics, "touchpoint_oldest_open_age_seconds", **at) == 7 * 60
+        assert value(here.metrics, "touchpoint_interactions_open_scored", **at) == 2
+        points = sum(row.score.score for row in rows if row.score.score is not None)
+        assert value(here.metrics, "touchpoint_interactions_open_points", **at) == points > 0
 
     asyncio.run(scene())

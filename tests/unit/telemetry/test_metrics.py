@@ -17,7 +17,7 @@ from pipeline.core.tally import Tally
 from pipeline.sink.clickhouse import judge
 from pipeline.sink.verdicts import Answer, Verdict, judge_code
 from pipeline.telemetry.definitions import METRICS, Kind
-from pipeline.telemetry.metrics import MAX_TOUCH_POINTS, Metrics
+from pipeline.telemetry.metrics import MAX_TOUCH_POINTS, Metrics, OpenView
 from tests.scored_rows import scored
 
 CATALOG: Final = load_catalog(Path(__file__).parents[3] / "schemas")
@@ -64,6 +64,11 @@ def row(name: str = LINE, score: float | None = 80.0, **changes: Any) -> ScoredI
     return structs.replace(scored(**changes), touch_point=place, score=judged)
 
 
+def open_at(name: str = LINE, **changes: Any) -> OpenView:  # noqa: ANN401 - of any field
+    told: dict[str, Any] = {"count": 1, "oldest_seconds": 1.0, "scored": 0, "points": 0.0}
+    return OpenView(touch_point=touch_point(name), **(told | changes))
+
+
 def tally(**counts: Any) -> Tally:  # noqa: ANN401 - of any count
     made = Tally()
     for name, count in counts.items():
@@ -103,19 +108,28 @@ def test_what_is_known_beforehand_begins_at_zero(metrics: Metrics) -> None:
 
 
 def test_a_touch_point_of_a_pattern_begins_at_zero_when_somebody_opens_there(metrics: Metrics) -> None:
-    metrics.open_counted([(touch_point(), 3, 40.0)])
+    metrics.open_counted([open_at(count=3)])
     assert value(metrics, "touchpoint_interactions_open", touch_point=LINE) == 3
     assert value(metrics, "touchpoint_interactions_unscored_total", touch_point=LINE) == 0
     assert value(metrics, "touchpoint_interaction_score_count", touch_point=LINE) == 0
 
 
 def test_open_ones_of_several_shards_are_added_and_the_oldest_age_counts(metrics: Metrics) -> None:
-    metrics.open_counted([(touch_point(), 3, 40.0), (touch_point(), 2, 90.0)])
+    metrics.open_counted([open_at(count=3, oldest_seconds=40.0), open_at(count=2, oldest_seconds=90.0)])
     assert value(metrics, "touchpoint_interactions_open", touch_point=LINE) == 5
     assert value(metrics, "touchpoint_oldest_open_age_seconds", touch_point=LINE) == 90
     metrics.open_counted([])
     assert value(metrics, "touchpoint_interactions_open", touch_point=LINE) == 0
     assert value(metrics, "touchpoint_oldest_open_age_seconds", touch_point=LINE) == 0
+
+
+def test_scores_of_those_who_are_still_here_are_added_over_shards_and_gone_with_them(metrics: Metrics) -> None:
+    metrics.open_counted([open_at(scored=3, points=190.5), open_at(scored=1, points=40.0)])
+    assert value(metrics, "touchpoint_interactions_open_scored", touch_point=LINE) == 4
+    assert value(metrics, "touchpoint_interactions_open_points", touch_point=LINE) == 230.5
+    metrics.open_counted([])
+    assert value(metrics, "touchpoint_interactions_open_scored", touch_point=LINE) == 0
+    assert value(metrics, "touchpoint_interactions_open_points", touch_point=LINE) == 0
 
 
 def test_an_ended_interaction_is_counted_with_score_coverage_and_points(metrics: Metrics) -> None:
@@ -149,7 +163,7 @@ def test_a_probe_is_no_customer(metrics: Metrics) -> None:
 def test_endless_touch_points_fold_into_one(metrics: Metrics) -> None:
     for number in range(5 * MAX_TOUCH_POINTS):
         metrics.interactions_ended([row(f"branch/{number}/teller")])
-        metrics.open_counted([(touch_point(f"branch/{number}/teller"), 1, 1.0)])
+        metrics.open_counted([open_at(f"branch/{number}/teller")])
     labels = {dict(labels).get("touch_point") for _, labels in samples(metrics)} - {None}
     assert len(labels) == MAX_TOUCH_POINTS + 1
     others = value(metrics, "touchpoint_interaction_score_count", touch_point="other")
