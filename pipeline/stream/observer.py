@@ -5,6 +5,7 @@ A task of its own, so that it goes on while the path waits for ClickHouse. Whate
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -21,6 +22,7 @@ from pipeline.telemetry.partitions import PartitionView
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 1.0
+SAY_SECONDS: Final = 3.0
 ASK_SECONDS: Final = 5.0  # how often the broker is asked for the end of a log that is not being fetched
 
 
@@ -45,11 +47,16 @@ class Observer:
         self._silent = silent
         self._ends: dict[int, tuple[int, int]] = {}  # as asked for, and when (epoch ms)
         self._asked = 0.0
+        self._say_at = math.inf  # monotonic seconds
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Look from now on."""
         self._task = asyncio.create_task(self._go_on_looking())
+
+    def say_what_is_left(self) -> None:
+        """Say in the log, every few seconds from now on, how many records are still to be read."""
+        self._say_at = time.monotonic() + SAY_SECONDS
 
     def stop(self) -> None:
         """Look no more: the worker is shutting down."""
@@ -78,7 +85,11 @@ class Observer:
         metrics.partitions.gaps_counted(partitions.data_gap_records)
         metrics.open_counted(line for folding in live for line in _open_at(folding))
         rebuilding = sorted(partitions.rebuilding)
-        metrics.partitions.seen([self._live(one) for one in live], [self._being_rebuilt(one) for one in rebuilding])
+        at_work, waiting = [self._live(one) for one in live], [self._being_rebuilt(one) for one in rebuilding]
+        metrics.partitions.seen(at_work, waiting)
+        if time.monotonic() > self._say_at:
+            self.say_what_is_left()
+            log.info("%s records to go", f"{sum(map(records_left, at_work + waiting)):,}")
         if not self._in_flight() and all(self._is_cut(folding) for folding in live):
             metrics.all_durable()
         self._health.beat(self._unready())
@@ -157,6 +168,11 @@ def _open_at(folding: Folding) -> Iterator[OpenView]:
                 scored=len(here.scores),
                 points=sum(here.scores.values()),
             )
+
+
+def records_left(seen: PartitionView) -> int:
+    """Records between what is read and the end, as far as both are known."""
+    return 0 if seen.end is None or seen.position is None else max(seen.end - seen.position, 0)
 
 
 def now_ms() -> int:

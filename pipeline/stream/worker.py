@@ -141,6 +141,8 @@ class Worker:
 
     async def run(self, should_stop: Callable[[], bool], *, drain: bool = False) -> None:
         """The loop. With `drain` it ends when the log is worked off and everything is written."""
+        if drain:
+            self._observer.say_what_is_left()
         while not should_stop():
             number = self.partitions.number
             batch = await self._consumer.fetch(POLL_SECONDS)

@@ -43,7 +43,11 @@ Log = dict[int, list[Record]]
 def touchpoint(*arguments: str, **environment: str) -> float:
     """Run our command; the CPU-seconds it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([TOUCHPOINT, *arguments], env=os.environ | environment, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(
+        [TOUCHPOINT, *arguments], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(done.stderr)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -103,7 +103,8 @@ class Scene:
     async def looked(self) -> None:
         """Some looks later."""
         self.observer.start()
-        await asyncio.sleep(0.05)
+        for _ in range(20):  # a stalled machine looks as often
+            await asyncio.sleep(0.005)
         self.observer.stop()
 
     def shown(self, name: str) -> float | None:
@@ -122,6 +123,23 @@ def test_a_partition_is_behind_its_commit_and_since_its_assignment_until_it_is_r
         assert here.shown("lag_seconds") == pytest.approx(LATER, abs=10)
         here.partitions.cancel_rebuild()
 
+    asyncio.run(scene())
+
+
+def test_who_drains_is_told_how_much_is_left(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        here = Scene(monkeypatch)
+        here.kafka.released.set()
+        here.kafka.heard = (END, 1)
+        await here.partitions.assigned({0})
+        await here.looked()
+        assert "to go" not in caplog.text
+        here.observer.say_what_is_left()
+        await here.looked()
+        assert "5,000,000 records to go" in caplog.text
+
+    monkeypatch.setattr("pipeline.stream.observer.SAY_SECONDS", 0.0)
+    caplog.set_level("INFO", "pipeline.stream.observer")
     asyncio.run(scene())
 
 
