@@ -89,7 +89,7 @@ class Observer:
         metrics.partitions.seen(at_work, waiting)
         if time.monotonic() > self._say_at:
             self.say_what_is_left()
-            log.info("%s records to go", f"{sum(map(records_left, at_work + waiting)):,}")
+            log.info("%s records to go", f"{sum(one.behind or 0 for one in at_work + waiting):,}")
         if not self._in_flight() and all(self._is_cut(folding) for folding in live):
             metrics.all_durable()
         self._health.beat(self._unready())
@@ -168,11 +168,6 @@ def _open_at(folding: Folding) -> Iterator[OpenView]:
                 scored=len(here.scores),
                 points=sum(here.scores.values()),
             )
-
-
-def records_left(seen: PartitionView) -> int:
-    """Records between what is read and the end, as far as both are known."""
-    return 0 if seen.end is None or seen.position is None else max(seen.end - seen.position, 0)
 
 
 def now_ms() -> int:
