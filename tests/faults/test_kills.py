@@ -59,11 +59,14 @@ class Arrivals:
 
     def kill(self, worker: Process, share: float) -> int:
         """SIGKILL at this share; how many records that were in the log by then are beyond the commit."""
-        self.come_in_until(share, worker, BACKLOG)
-        worker.signal(signal.SIGSTOP)  # it commits no more while we look
-        ends = self._watch.ends()
-        worker.kill()
-        return self._watch.beyond(ends)
+        while True:
+            self.come_in_until(share, worker, BACKLOG)
+            worker.signal(signal.SIGSTOP)  # it commits no more while we look
+            ends = self._watch.ends()
+            if self._watch.beyond(ends) > 0:
+                worker.kill()
+                return self._watch.beyond(ends)
+            worker.signal(signal.SIGCONT)  # it had just committed everything: another moment
 
     def end(self) -> None:
         """Let the rest come in."""
