@@ -21,6 +21,7 @@ MINUTE: Final = 60_000
 QUARTER: Final = 15 * MINUTE
 IDENTITY: Final = "system/identity degraded"
 COFFEE: Final = "branch/002 refreshments"
+ELSEWHERE: Final = ("self_service_seconds", "parked_seconds", "hold_seconds")
 OWNERS: Final = {"wait.queue": "branch management", "people.hold": "call center", "system.identity": "identity"}
 TELLER: Final = structs.replace(LINE, name="branch/002/teller", time_zone="Europe/Berlin")
 MORNING: Final = NOON - 5 * HOUR  # 07:00 UTC, 09:00 in Israel
@@ -61,7 +62,7 @@ def one(chance: random.Random, name: str, begin: int, lost: dict[str, float], **
         ended_at=None if is_open else started + chance.randrange(10 * MINUTE),
         served_at=started if chance.random() < 0.5 else None,
         state=State.OPEN if is_open else State.ENDED,
-        signals={"wait_seconds": 1.0} | ({"self_service_seconds": 30.0} if chance.random() < 0.5 else {}),
+        signals={"wait_seconds": 1.0} | {name: 30.0 for name in ELSEWHERE if chance.random() < 0.5},
         synthetic=chance.random() < 0.05,
         partial=chance.random() < 0.05,
         **changes,
@@ -161,7 +162,8 @@ def is_waiting(row: ScoredInteraction) -> bool:
 def waiting(row: ScoredInteraction, now: int) -> float:
     signals = row.passage.signals
     since_start = (now - row.passage.started_at) / 1000
-    return max(signals["wait_seconds"], since_start - signals.get("self_service_seconds", 0))
+    elsewhere = sum(signals.get(name, 0) for name in ELSEWHERE)
+    return max(signals["wait_seconds"], since_start - elsewhere)
 
 
 def score_drops(rows: list[ScoredInteraction]) -> Iterator[Found]:
@@ -171,7 +173,7 @@ def score_drops(rows: list[ScoredInteraction]) -> Iterator[Found]:
     means = {begin: statistics.fmean(s) for begin, here in quarters.items() if len(s := scores_of(here)) >= 20}
     usual = statistics.median(means.values()) if means else 0
     low = sorted(begin for begin, mean in means.items() if mean <= usual - 10)
-    rest = [row for begin, here in quarters.items() if begin not in low for row in here]
+    rest = [row for begin in means if begin not in low for row in quarters[begin]]
     while low:
         first = end = low[0]
         inside: list[ScoredInteraction] = []

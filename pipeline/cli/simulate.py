@@ -52,7 +52,8 @@ def simulate_day(  # noqa: PLR0913, PLR0917 - one for each option
     pace = Pace(parse_speed(speed), stop)
     date = DEFAULT_DAY if day is None else _read_date(day)
     began = time.monotonic()
-    simulated = simulate(chosen, seed, date)
+    with progress("living through the day") as shown:
+        simulated = simulate(chosen, seed, date, shown.watch)
     truth = simulated.truth
     truth.simulate_seconds = round(time.monotonic() - began, 3)
     if not dry_run:

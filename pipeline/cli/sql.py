@@ -34,7 +34,10 @@ def sql(
 
 
 def as_json(value: Any) -> Any:  # noqa: ANN401 - whatever a column may hold
-    """A value of a row as JSON can say it. Numbers that JSON's readers would round, and all else, become text."""
+    """A value of a row as JSON can say it. Whole numbers beyond 64 bits, decimals and all else become text.
+
+    Those of 64 bits stay numbers, exact as they are written: a reader that knows floats only rounds them above 2^53.
+    """
     if isinstance(value, dict):
         return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

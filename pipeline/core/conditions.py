@@ -37,10 +37,14 @@ Sample = tuple[int, int, float, int]  # time, offset, value, the last time at wh
 
 
 class Kind(Struct, frozen=True):
-    """One kind of condition. A value older than `tolerance` is stale; `active` says when it is worth naming."""
+    """One kind of condition. A value older than `tolerance` is stale, whatever its `valid_for`.
+
+    `active` says when it is worth naming, `active_when` the same in words.
+    """
 
     tolerance: int
     meaning: str
+    active_when: str = "never"
     active: Callable[[float], bool] | None = None
 
     def is_active(self, value: float) -> bool:
@@ -50,10 +54,10 @@ class Kind(Struct, frozen=True):
 
 KINDS: Final[dict[str, Kind]] = {
     "line_length": Kind(15 * MINUTE, "customers in line"),
-    "counters_open": Kind(12 * HOUR, "counters or agents at work", lambda value: value <= 1),
-    "comfort": Kind(2 * HOUR, "comfort of the waiting area, 0 to 1", lambda value: value < 0.5),  # noqa: PLR2004
-    "refreshments": Kind(12 * HOUR, "coffee and the like, 0 out to 1 there", lambda value: value < 1),
-    "degraded": Kind(12 * HOUR, "a backend system is degraded, 0 or 1", lambda value: value > 0),
+    "counters_open": Kind(12 * HOUR, "counters or agents at work", "1 or less", lambda value: value <= 1),
+    "comfort": Kind(2 * HOUR, "comfort of the waiting area, 0 to 1", "below 0.5", lambda value: value < 0.5),  # noqa: PLR2004
+    "refreshments": Kind(12 * HOUR, "coffee and the like, 0 out to 1 there", "below 1", lambda value: value < 1),
+    "degraded": Kind(12 * HOUR, "a backend system is degraded, 0 or 1", "above 0", lambda value: value > 0),
     LATENCY: Kind(5 * MINUTE, "how long a backend system takes at the moment"),
 }
 LONGEST_TOLERANCE: Final = max(kind.tolerance for kind in KINDS.values())
@@ -85,22 +89,31 @@ class Samples:
     def add(self, record: ConditionRecord) -> None:
         """Take a value."""
         samples, sample = self._samples, (record.time, record.offset, record.value, record.valid_until)
+        position = len(samples)
         if samples and sample < samples[-1]:
             position = bisect_right(samples, sample)
-            samples.insert(position, sample)
-            self.times.insert(position, record.time)
-        else:
-            samples.append(sample)
-            self.times.append(record.time)
-        if self._is_active is not None and self._is_active(record.value):
-            insort(self.actives, record.time)
+        samples.insert(position, sample)
+        self.times.insert(position, record.time)
+        if self._is_active is not None:
+            self._note_active(position, self._is_active)
+
+    def _note_active(self, position: int, is_active: Callable[[float], bool]) -> None:
+        """Of several values of one moment the last one holds; the others are never active."""
+        times, samples = self.times, self._samples
+        time = times[position]
+        if position + 1 < len(times) and times[position + 1] == time:
+            return
+        if position and times[position - 1] == time and is_active(samples[position - 1][2]):
+            self.actives.remove(time)
+        if is_active(samples[position][2]):
+            insort(self.actives, time)
 
     def forget(self, before: int) -> None:
         """Drop what is older, but for the value that held then."""
         position = bisect_left(self.times, before) - 1
         if position > 0:
             del self._samples[:position], self.times[:position]
-            self.actives = [time for time, _, value, _ in self._samples if self.kind.is_active(value)]
+            del self.actives[: bisect_left(self.actives, self.times[0])]
 
     def as_of(self, time: int) -> tuple[float | None, str]:
         """The value that held at a time, or None and the cause."""

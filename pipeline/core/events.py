@@ -119,7 +119,7 @@ class Recalled(InteractionEvent):
 
 
 class NoShow(InteractionEvent):
-    """Nobody came to the counter; ends the interaction with outcome `no_show`."""
+    """Nobody came to the counter; ends the interaction with outcome `no_show`, until a `reopened` takes that back."""
 
     kind = "no_show"
 

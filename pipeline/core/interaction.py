@@ -43,7 +43,8 @@ class Interaction:
     """One customer's passage through one touch-point, as its records arrive in offset order.
 
     `replay_offset` and `replay_clock` are the place from which its state can be rebuilt; `refusable` keeps what
-    must be rejected should it turn out to be a tail or an orphan, and is None as soon as that cannot happen.
+    must be rejected should it turn out to be a tail or an orphan, and is None as soon as that cannot happen. Until the
+    clock `tail_until` a rebuild that meets its last operation, and nothing before it, would hold that one.
     `dead`: it turned out so, and all its records are rejected. `over`: nothing corrects it any more. For counting
     only: `open_at` names the touch-point at which it counts as open, `counted` says that its first end has a row.
     """
@@ -52,7 +53,7 @@ class Interaction:
         "channel", "counted", "dead", "digests", "dirty", "duplicates", "earlier", "ending", "ending_outcome",
         "events", "facts", "first_clock", "first_offset", "folded_clock", "id", "idle_rank", "open_at", "opened",
         "opened_at", "over", "read_clock", "refusable", "replay_clock", "replay_offset", "standing", "state", "step",
-        "timed_out_clock", "timer", "touch_point", "windows",
+        "tail_until", "timed_out_clock", "timer", "touch_point", "windows",
     )  # fmt: skip
 
     def __init__(self, record: Decoded, clock: int, clock_before: int, windows: Windows) -> None:
@@ -60,6 +61,7 @@ class Interaction:
         self.first_offset = self.replay_offset = record.offset
         self.replay_clock = clock_before
         self.first_clock = self.folded_clock = self.read_clock = clock
+        self.tail_until = -1
         self.windows = windows
         self.channel: Channel | None = None
         self.touch_point: TouchPoint | None = None
@@ -118,6 +120,10 @@ class Interaction:
                 self.ending = order
                 self.ending_outcome = ending_outcome(event)
 
+    def read_operation(self, clock: int, longest: Windows) -> None:
+        """Note that an operation came, whatever becomes of it."""
+        self.tail_until = clock + longest.idle_timeout + longest.correction_window
+
     def oldest_unseen(self) -> int:
         """Opened before this, it may have been known, ended and forgotten already."""
         return self.first_clock - self.windows.idle_timeout - self.windows.correction_window
@@ -145,8 +151,12 @@ class Interaction:
         return clock > self.deadline()
 
     def forgettable_after(self) -> int:
-        """The clock after which it is forgotten: its own windows after the latest record read for it."""
-        return self.read_clock + self.windows.idle_timeout + self.windows.correction_window
+        """The clock after which it is forgotten: its own windows after the latest record read for it.
+
+        And no tail of it is held any longer: an operation alone does not tell the channel, so the longest windows hold.
+        """
+        until = self.read_clock + self.windows.idle_timeout + self.windows.correction_window
+        return until if until > self.tail_until else self.tail_until
 
     def next_due(self) -> int:
         """The clock after which something is to be decided next."""

@@ -22,6 +22,7 @@ from pipeline.core.timers import Timers
 
 NO_CUSTOMER: Final = "no event of a customer belongs to this operation"
 OVER: Final = "its interaction is over"
+OTHER_BYTES: Final = "an event of this source and id came with other bytes"
 SETTLED_AT_ONCE: Final = 5_000  # about 0.1 s, far below the session timeout of the group
 
 
@@ -70,8 +71,9 @@ class Shard:
         held = self.held.get(record.interaction)
         if held is not None:
             held.read_clock = clock
-            digest = held.digests.get(record.key)
-            if digest is not None:
+            if record.touch_point is None:
+                held.read_operation(clock, self._catalog.longest(clock))
+            if (digest := held.digests.get(record.key)) is not None:
                 self._fold_known(held, record, origin, clock, same=digest == record.digest)
                 return
             if (held.over or held.dead) and self._is_refused(held, record, origin):
@@ -95,8 +97,7 @@ class Shard:
     def _begin(self, record: Decoded, clock: int, clock_before: int, dead: Interaction | None) -> Interaction:
         interaction = Interaction(record, clock, clock_before, self._catalog.longest(clock))
         if dead is not None:
-            interaction.replay_offset = dead.replay_offset
-            interaction.replay_clock = dead.replay_clock
+            interaction.replay_offset, interaction.replay_clock = dead.replay_offset, dead.replay_clock
             dead.timer = NEVER
         self.held[interaction.id] = interaction
         return interaction
@@ -105,9 +106,7 @@ class Shard:
         if held.refusable is not None:
             held.refusable.append((record.offset, origin))
         if not same:
-            self.output.reject(
-                record.offset, origin, RejectReason.CONFLICT, "an event of this source and id came with other bytes"
-            )
+            self.output.reject(record.offset, origin, RejectReason.CONFLICT, OTHER_BYTES)
             return
         held.duplicates += 1
         held.idle_rank = -1
@@ -164,6 +163,7 @@ class Shard:
         if held.channel is not None and not opens:
             return
         held.touch_point = self._catalog.resolve(touch_point.name, held.first_clock) or touch_point
+        self.output.still_open.leave_other(held)
         if held.channel is None:
             held.channel = held.touch_point.channel
             held.windows = held.channel.windows

@@ -16,7 +16,7 @@ SCALES: Final = {Measure.CSAT_1_5: (1, 5), Measure.CES_1_7: (1, 7), Measure.NPS_
 
 
 class Condition(Struct, kw_only=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
-    """A state that touches many interactions, from `time` until the next value or the end of `valid_for`."""
+    """A state that touches many interactions, from `time` until the next value, or as long as it may be trusted."""
 
     kind_name: ClassVar[str] = "condition"
     schema_version: ClassVar[str] = "1-0-0"

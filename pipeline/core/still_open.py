@@ -5,6 +5,8 @@ counted. Decides nothing.
 """
 
 from collections.abc import Iterator
+from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from pipeline.core.events import RANKS, Operation
@@ -14,23 +16,40 @@ if TYPE_CHECKING:
     from pipeline.core.interaction import Interaction
 
 OPERATION: Final = RANKS[Operation]
+FIRST_OFFSET: Final = attrgetter("first_offset")
 NOWHERE: Final = ""  # no touch-point: where probes are kept
 
 
 class OpenHere:
     """The open ones of one touch-point: those `held` in the order in which they opened, `scores` by id.
 
-    A score is that of the newest provisional row; who has none yet, or one without a score, is not among them.
+    `returned`: those of them that are open again, or moved here, and stand behind others that came later. A score is
+    that of the newest provisional row; who has none yet, or one without a score, is not among them.
     """
 
     def __init__(self) -> None:
         self.held: dict[str, Interaction] = {}
+        self.returned: dict[str, Interaction] = {}
         self.scores: dict[str, float] = {}
 
     @property
     def oldest(self) -> "Interaction":
         """The one that came first."""
-        return next(iter(self.held.values()))
+        in_order = (held for name, held in self.held.items() if name not in self.returned)
+        return min((*self.returned.values(), *islice(in_order, 1)), key=FIRST_OFFSET)
+
+    def add(self, held: "Interaction") -> None:
+        """It is open here."""
+        last = next(reversed(self.held.values()), None)
+        if last is not None and held.first_offset < last.first_offset:
+            self.returned[held.id] = held
+        self.held[held.id] = held
+
+    def remove(self, held: "Interaction") -> None:
+        """It is no more."""
+        del self.held[held.id]
+        self.returned.pop(held.id, None)
+        self.scores.pop(held.id, None)
 
 
 class StillOpen:
@@ -49,14 +68,18 @@ class StillOpen:
             here = self._at.get(name)
             if here is None:
                 here = self._at[name] = OpenHere()
-            here.held[held.id] = held
+            here.add(held)
+
+    def leave_other(self, held: "Interaction") -> None:
+        """Count it no more where it is counted, if that is another touch-point than its own: it was not known then."""
+        if held.open_at is not None and held.touch_point is not None and held.open_at != held.touch_point.name:
+            self.drop(held)
 
     def drop(self, held: "Interaction") -> None:
         """Count it no more."""
         if held.open_at is not None:
             here = self._at[held.open_at]
-            del here.held[held.id]
-            here.scores.pop(held.id, None)
+            here.remove(held)
             if not here.held:
                 del self._at[held.open_at]
             held.open_at = None

@@ -97,7 +97,7 @@ TaskName = Annotated[Text | None, Meta(description="What the customer came for, 
 SegmentName = Annotated[Text | None, Meta(description="Customer segment.")]
 Priority = Annotated[Text | None, Meta(description="Priority class, as the source names it.")]
 Appointment = Annotated[bool | None, Meta(description="Whether the customer had an appointment.")]
-Synthetic = Annotated[bool, Meta(description="True for probes and simulations: no customer was there.")]
+Synthetic = Annotated[bool, Meta(description="True for probes: no customer was there.")]
 Continues = Annotated[Identifier | None, Meta(description="Id of the earlier interaction that this one carries on.")]
 Attempt = Annotated[Count | None, Meta(description="Which attempt this is, counted from 1.")]
 
@@ -138,7 +138,7 @@ ConditionKind = Annotated[
 ConditionValue = Annotated[
     float, Meta(ge=-1e15, le=1e15, description="Value in the unit of its kind; 1 and 0 for yes and no.")
 ]
-ValidFor = Annotated[Seconds | None, Meta(description="Seconds it holds at most; without it until the next value.")]
+ValidFor = Annotated[Seconds | None, Meta(description="Seconds it holds at most, if its kind is not trusted for less.")]
 MeasureName = Annotated[Measure, Meta(description="Scale of the answer.")]
 Answer = Annotated[float, Meta(ge=0, le=10, description="The answer on the scale of its measure.")]
 AnsweredInteraction = Annotated[Identifier, Meta(description="The interaction that the customer answers for.")]

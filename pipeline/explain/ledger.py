@@ -86,6 +86,8 @@ def _explained(row: InteractionRow, model: Model) -> Ledger:
         if applies is False:
             continue
         line = _line(row, element) if applies else None
+        if line is not None and row.points_lost and element.name not in row.points_lost:
+            continue  # it did not apply after all: the coverage did not tell whether the customer queued
         if line is None:
             unknown.append(Unknown(element.name, element.signal, element.weight, element.owner))
         else:

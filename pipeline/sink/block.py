@@ -104,7 +104,7 @@ class Block:
         """Take over one record that could not be used."""
         self.rejects.append(row)
 
-    def write(
+    def write(  # noqa: PLR0913  # by keyword: who hears of it
         self,
         clickhouse: ClickHouse,
         pseudonyms: Pseudonyms,
@@ -112,13 +112,15 @@ class Block:
         *,
         max_rows: int = 50_000,
         inserted: Callable[[str, int, float], None] = lambda *_: None,
+        progress: Callable[[], None] = lambda: None,
     ) -> Written | None:
         """Insert everything; None when stopped before all was durable.
 
-        `inserted` hears of each table that has taken rows: name, rows, seconds. The block stays as it is, so it can
-        be written again. Raises ClickHouseSchemaError or ClickHouseError when only an operator can help.
+        `inserted` hears of each table that has taken rows: name, rows, seconds; `progress` of each INSERT that the
+        server has answered for good. The block stays as it is, so it can be written again. Raises ClickHouseSchemaError
+        or ClickHouseError when only an operator can help.
         """
-        way = _Way(clickhouse, patience, max_rows, inserted)
+        way = _Way(clickhouse, patience, max_rows, inserted, progress)
         rows, refused = 0, []
         for target, columns in self.content(pseudonyms):
             done = _insert(way, target, columns)
@@ -169,6 +171,7 @@ class _Way(NamedTuple):
     patience: Patience
     max_rows: int
     inserted: Callable[[str, int, float], None]
+    progress: Callable[[], None]
 
 
 def _insert(way: _Way, target: Target, columns: Columns) -> list[tuple[int, Answer]] | None:
@@ -188,6 +191,7 @@ def _insert(way: _Way, target: Target, columns: Columns) -> list[tuple[int, Answ
             attempt += 1
             continue
         attempt = 0
+        way.progress()
         pieces.popleft()
         if answer.verdict is Verdict.DONE:
             accepted += len(piece)

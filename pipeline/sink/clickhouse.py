@@ -5,7 +5,7 @@ The only module that imports clickhouse_driver. Must not know what the rows say.
 
 import logging
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
@@ -23,7 +23,7 @@ CONNECT_TIMEOUT_SECONDS: Final = 10.0
 ANSWER_TIMEOUT_SECONDS: Final = 60.0
 # Reading only: 1 would forbid the views, too, to pin their settings.
 READ_ONLY: Final = {"readonly": 2}
-LOOKUP_IDS: Final = 500  # ids of 200 characters stay below the server's limit on the length of a query
+LOOKUP_IDS: Final = 300  # of 200 characters, four bytes each: below the server's limit on the length of a query
 
 
 class _SchemaDiffersError(Exception):
@@ -150,10 +150,12 @@ class ClickHouse:
         with operator_errors():
             self._client.execute(sql)
 
-    def earlier_lives(self, ids: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
+    def earlier_lives(
+        self, ids: Sequence[str], progress: Callable[[], None] = lambda: None
+    ) -> dict[str, list[tuple[str, int]]]:
         """For each id that has rows: topic id and first offset of each life, whichever version the row is.
 
-        Raises as `query` does.
+        `progress` hears of each answer of the server. Raises as `query` does.
         """
         lives: dict[str, list[tuple[str, int]]] = {}
         for start in range(0, len(ids), LOOKUP_IDS):
@@ -164,6 +166,7 @@ class ClickHouse:
             )
             for interaction, topic_id, first_offset in self.query(sql, {"ids": wanted}).rows:
                 lives.setdefault(interaction, []).append((topic_id, first_offset))
+            progress()
         return lives
 
     def hang_up(self) -> None:

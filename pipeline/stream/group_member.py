@@ -10,6 +10,8 @@ from pipeline.settings import Settings
 from pipeline.stream.parsed_records import hand_out_parsed_records
 
 REQUEST_TIMEOUT_MS: Final = 20_000
+# Between two polls a look-up may wait for ClickHouse as long as that is away; what is stuck, the watchdog ends.
+NEVER_MS: Final = 1 << 40
 
 
 def group_member(settings: Settings, group: str) -> AIOKafkaConsumer:
@@ -24,7 +26,7 @@ def group_member(settings: Settings, group: str) -> AIOKafkaConsumer:
         session_timeout_ms=int(settings.session_timeout_seconds * 1000),
         heartbeat_interval_ms=int(settings.heartbeat_seconds * 1000),
         rebalance_timeout_ms=int(2 * settings.shutdown_seconds * 1000),
-        max_poll_interval_ms=int(settings.stall_timeout_seconds * 1000),
+        max_poll_interval_ms=NEVER_MS,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         max_partition_fetch_bytes=max(1 << 20, 2 * settings.max_record_bytes),
         partition_assignment_strategy=(RangePartitionAssignor,),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError as ClientError
-from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from pipeline.errors import KafkaError, KafkaUnavailableError
 from pipeline.settings import Settings
@@ -49,7 +49,7 @@ class RejectSender:
         try:
             return await self._send(messages)
         except ClientError as error:
-            if error.retriable:
+            if error.retriable or isinstance(error, KafkaTimeoutError):  # for that one, the client says it is not
                 raise KafkaUnavailableError(f"rejects cannot be sent to {self._topic}: {error!r}") from error
             raise KafkaError(f"{self._topic} takes no rejects: {error!r}") from error
 

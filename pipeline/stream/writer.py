@@ -42,7 +42,10 @@ class GivenUpError(Exception):
 
 
 class Inserter:
-    """Makes one block at a time durable. `progress` hears when one was inserted or a retryable error answered."""
+    """Makes one block at a time durable.
+
+    `progress` hears whenever the server has answered, from the thread that inserts: a block of many pieces moves.
+    """
 
     def __init__(
         self, settings: Settings, sender: RejectSender, progress: Callable[[], None], metrics: Metrics
@@ -142,6 +145,7 @@ class Inserter:
             patience,
             max_rows=self._max_rows,
             inserted=self._metrics.rows_inserted,
+            progress=self._progress,
         )
 
     def _retried(self, answer: Answer) -> None:
@@ -213,7 +217,7 @@ class Writer(Inserter):
 
         Raises `GivenUpError` when told to stop before ClickHouse answered.
         """
-        return await self._persist(lambda: self._run(self._clickhouse.earlier_lives, ids))
+        return await self._persist(lambda: self._run(self._clickhouse.earlier_lives, ids, self._progress))
 
     async def check(self, models: Iterable[Model]) -> None:
         """Raise at once if ClickHouse or its tables are missing; put the owners of elements into their table."""

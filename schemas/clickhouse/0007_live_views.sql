@@ -32,8 +32,8 @@ COMMENT 'What time is it in the log? The furthest clock of its partitions, and h
 -- Superseded rows may stay NULL in ended_at for ever, so the days are bounded, too: whoever is here longer than two
 -- days (max_open is 12 h) leaves the live views. Open rows of a topic that is gone are nobody's.
 -- An open interaction has its first row at the age `provisional_after`, the next ones at 2, 4, … times that and when it is
--- served: before the first, nobody here knows of it. A wait goes on after its row was written; what came before the
--- line, in self service, was no wait.
+-- served: before the first, nobody here knows of it. A wait goes on after its row was written; what that row says was
+-- spent in self service, parked or on hold was no wait.
 CREATE OR REPLACE VIEW live_interactions AS
 WITH
     assumeNotNull((SELECT max(now) FROM log_clock)) AS clock_now,
@@ -43,8 +43,8 @@ SELECT
     clock_now AS now,
     state = 'open' AND served_at IS NULL AND mapContains(signals, 'wait_seconds') AS is_waiting,
     if(state = 'open', greatest(0, dateDiff('millisecond', started_at, now) / 1000), NULL) AS open_seconds,
-    if(is_waiting, greatest(signals['wait_seconds'], open_seconds - signals['self_service_seconds']), NULL)
-        AS waiting_seconds
+    signals['self_service_seconds'] + signals['parked_seconds'] + signals['hold_seconds'] AS elsewhere_seconds,
+    if(is_waiting, greatest(signals['wait_seconds'], open_seconds - elsewhere_seconds), NULL) AS waiting_seconds
 FROM interactions
 WHERE opened_at > clock_now - INTERVAL 2 DAY
     AND opened_at <= clock_now

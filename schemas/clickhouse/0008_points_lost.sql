@@ -49,7 +49,7 @@ COMMENT 'While which condition were the points lost? Says while, never because';
 
 -- A drop: quarter hours by `started_at`, at least 20 scored interactions and a mean at least 10 points below the usual,
 -- which is the median of the means of all such quarters of the touch-point's local day. Adjacent ones are one drop.
--- Inside out: quarters, what is usual, which adjacent drops are one, what was unlike the quarters that are no drop.
+-- Inside out: quarters, what is usual, which adjacent drops are one, what was unlike the other quarters of that size.
 -- Maps hold sums by element (lost) and by condition (during: interactions, waited: points of wait).
 CREATE OR REPLACE VIEW score_drops AS
 SELECT
@@ -114,10 +114,10 @@ FROM
             intDiv(toUnixTimestamp(quarter), 900)
                 - row_number() OVER (PARTITION BY touch_point, local_day, is_drop ORDER BY quarter) AS island,
             groupUniqArrayArray(quarter_models) OVER (PARTITION BY touch_point, local_day) AS day_models,
-            sumMapIf(lost, NOT is_drop) OVER (PARTITION BY touch_point, local_day) AS usual_lost,
-            sumMapIf(during, NOT is_drop) OVER (PARTITION BY touch_point, local_day) AS usual_during,
-            sumIf(n, NOT is_drop) OVER (PARTITION BY touch_point, local_day) AS usual_n,
-            sumIf(n_scored, NOT is_drop) OVER (PARTITION BY touch_point, local_day) AS usual_scored
+            sumMapIf(lost, is_usual) OVER (PARTITION BY touch_point, local_day) AS usual_lost,
+            sumMapIf(during, is_usual) OVER (PARTITION BY touch_point, local_day) AS usual_during,
+            sumIf(n, is_usual) OVER (PARTITION BY touch_point, local_day) AS usual_n,
+            sumIf(n_scored, is_usual) OVER (PARTITION BY touch_point, local_day) AS usual_scored
         FROM
         (
             SELECT
@@ -126,7 +126,8 @@ FROM
                 sum_score / n_scored AS mean_score,
                 quantileExactInclusiveIf(0.5)(mean_score, n_scored >= 20)
                     OVER (PARTITION BY touch_point, local_day) AS usual_score,
-                n_scored >= 20 AND mean_score <= usual_score - 10 AS is_drop
+                n_scored >= 20 AND mean_score <= usual_score - 10 AS is_drop,
+                n_scored >= 20 AND NOT is_drop AS is_usual
             FROM
             (
                 SELECT

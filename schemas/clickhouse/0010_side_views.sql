@@ -28,7 +28,8 @@ COMMENT 'Does a lower score go with lower answers? Mean answer to the interactio
 
 -- An outcome that names no interaction counts for the last one that its customer began within 30 days before.
 -- An interaction counts once per kind; kinds that followed nothing are there with 0.
--- Without a customer nothing but an outcome that names it can follow: such an interaction is no part of the share.
+-- The share is of the interactions with a customer, above and below the line: of the others only those show that were
+-- followed, so to count them would make any share too large.
 CREATE OR REPLACE VIEW outcomes_after AS
 SELECT
     touch_point,
@@ -38,7 +39,8 @@ SELECT
     total AS n,
     known AS n_known,
     followed[kind] AS n_followed,
-    n_followed / nullIf(n_known, 0) AS share
+    known_followed[kind] AS n_known_followed,
+    n_known_followed / nullIf(n_known, 0) AS share
 FROM
 (
     SELECT
@@ -46,8 +48,9 @@ FROM
         toDate(found.started_at) AS started_day_utc,
         multiIf(isNull(found.score), 'unscored', found.score > 75, 'good', found.score < 45, 'poor', 'fair') AS band,
         count() AS total,
-        countIf(found.customer IS NOT NULL OR notEmpty(became.kinds)) AS known,
-        sumMap(mapFromArrays(became.kinds, arrayMap(_ -> 1, became.kinds))) AS followed
+        countIf(found.customer IS NOT NULL) AS known,
+        sumMap(mapFromArrays(became.kinds, arrayMap(_ -> 1, became.kinds)) AS each) AS followed,
+        sumMapIf(each, found.customer IS NOT NULL) AS known_followed
     FROM
     (
         SELECT interaction_id, touch_point, started_at, customer, score

@@ -12,6 +12,7 @@ import typer
 from pipeline.cli import main
 from pipeline.core import scored
 from pipeline.core.commit import FORMAT, CommitMetadata, encode_metadata
+from pipeline.core.conditions import HOUR, KINDS, MINUTE
 from pipeline.core.events import RejectReason
 from pipeline.core.signal_names import OPERATION_SIGNALS, SIGNALS
 from pipeline.errors import ExitCode
@@ -176,6 +177,15 @@ def test_every_signal_is_listed_with_its_unit_and_what_makes_it_zero() -> None:
     assert {name: cells[0] for name, cells in listed.items()} == {name: signal.unit for name, signal in known.items()}
     silent = {name for name, signal in known.items() if f"`{signal.zero_without}`" not in listed[name][2]}
     assert silent == {name for name, signal in known.items() if not signal.zero_without}
+
+
+def test_every_kind_of_condition_is_listed_with_how_long_it_is_trusted_and_when_it_is_active() -> None:
+    def trusted(milliseconds: int) -> str:
+        return f"{milliseconds // HOUR} h" if milliseconds % HOUR == 0 else f"{milliseconds // MINUTE} min"
+
+    assert table("Conditions") == {
+        name: [kind.meaning, trusted(kind.tolerance), kind.active_when] for name, kind in KINDS.items()
+    }
 
 
 def test_every_reject_reason_is_listed_and_nothing_else() -> None:

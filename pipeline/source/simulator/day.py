@@ -4,6 +4,7 @@ The path: arrivals -> lines and services -> circumstances -> reactions -> sorted
 """
 
 import datetime as dt
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final
 
@@ -36,14 +37,23 @@ class SimulatedDay(Struct, frozen=True):
     truth: Truth
 
 
-def simulate(scenario: Scenario, seed: int, date: dt.date = DEFAULT_DAY) -> SimulatedDay:
-    """Live through the day. Equal arguments give equal records, byte by byte."""
+def simulate(
+    scenario: Scenario, seed: int, date: dt.date = DEFAULT_DAY, watch: Callable[[int, int], None] = lambda *_: None
+) -> SimulatedDay:
+    """Live through the day. Equal arguments give equal records, byte by byte. `watch`: places done, of how many."""
     day = business_day(date)
     world = World(seed, day, scenario, Systems(scenario.slow, day), _run(scenario, seed, date))
-    places = [Branch(number, world).run() for number in BRANCHES]
-    places += [CallCenter(name, world).run() for name in LINES]
-    places.append(OnlineForm(world).run())
-    records = [outgoing for place in places for outgoing in place.written]
+    there: list[Branch | CallCenter | OnlineForm] = [
+        *(Branch(number, world) for number in BRANCHES),
+        *(CallCenter(name, world) for name in LINES),
+        OnlineForm(world),
+    ]
+    places: list[PlaceDay] = []
+    for place in there:
+        watch(len(places), len(there))
+        places.append(place.run())
+    watch(len(places), len(there))
+    records = [outgoing for lived in places for outgoing in lived.written]
     records += conditions(world, places)
     records += reactions(world, places)
     records.sort()

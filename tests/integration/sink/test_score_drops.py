@@ -48,6 +48,17 @@ def test_a_drop_takes_20_scored_interactions_and_10_points(
     assert len(ask(clickhouse, "SELECT * FROM score_drops")) == drops
 
 
+def test_what_costs_more_is_measured_against_what_the_fall_is_measured_against(clickhouse: ClickHouse) -> None:
+    thin = [at(quarter, number, 70.0) for quarter in range(20) for number in range(18)]  # a short line all night
+    full = [at(quarter, number, 95.0, element="people.hold") for quarter in range(20, 24) for number in range(20)]
+    drop = [at(24, number, 75.0) for number in range(20)]
+    fill(clickhouse, *thin, *full, *drop)
+
+    (found,) = ask(clickhouse, "SELECT points_below, element, owner, more_points FROM score_drops")
+
+    assert list(found.values()) == [20, "wait.queue", "branch management", 25]
+
+
 def test_each_local_day_has_its_own_usual_score(clickhouse: ClickHouse) -> None:
     midnight = NOON + 10 * HOUR  # in Israel
     rows = [at(quarter, number, 90.0, midnight - HOUR) for quarter in range(4) for number in range(20)]
@@ -102,9 +113,11 @@ def test_drops_in_the_two_hours_of_one_name_in_an_autumn_night_are_two(clickhous
     ]
 
 
-def at(quarter: int, number: int, score: float | None, begin: int = MORNING) -> ScoredInteraction:
+def at(
+    quarter: int, number: int, score: float | None, begin: int = MORNING, element: str = "wait.queue"
+) -> ScoredInteraction:
     started = begin + quarter * QUARTER + number
-    lost = {} if score is None else {"wait.queue": 100 - score}
+    lost = {} if score is None else {element: 100 - score}
     times = {"opened_at": started, "started_at": started, "ended_at": started}
     return scored(f"{quarter} {number}", score=score, points_lost=lost, **times)
 

@@ -53,6 +53,17 @@ WHAT HAPPENED (time in Asia/Jerusalem)
   traceparent 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"""
 
 
+def test_an_element_that_did_not_apply_is_not_shown_as_if_it_had_cost_nothing() -> None:
+    """Whether somebody queued does not stand on a row; with everything known, its coverage does not tell either."""
+    document = worked()
+    document["elements"]["effort.transfers"] |= {"applies_when": "queued"}
+    model = model_of(document)
+    full = {"wait_seconds": 0.0, "transfers": 0.0, "hold_seconds": 0.0, "operation_seconds.identity": 1.0}
+    lost = {"wait.line": 0.0, "people.hold": 0.0, "system.identity": 0.0, "outcome.result": 0.0}
+    straight = row(signals=full, points_lost=lost, coverage=1.0, score=100.0, model_fingerprint=model.fingerprint)
+    assert {line.element for line in read_ledger(straight, [model]).lines} == set(lost)
+
+
 def other_model() -> Model:
     """The same version with another content: what a reader of an old row may find on disk."""
     document = worked()

@@ -4,7 +4,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pipeline.cli import simulate
+from pipeline.cli import progress, simulate
 from pipeline.cli.main import Commands
 
 LIGHT = ["simulate", "--dry-run", "--load", "0.1"]
@@ -29,6 +29,13 @@ def test_a_dry_run_needs_no_kafka_and_tells_what_really_happened(app: typer.Type
     teller = truth["touch_points"]["branch/003/teller"]
     assert set(teller) >= {"arrived", "mean_wait_seconds", "utilisation", "windows"}
     assert sum(window["finished"] for window in teller["windows"]) == teller["arrived"]
+
+
+def test_a_day_that_takes_long_says_how_far_it_is(app: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "FIRST_SHOWN_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    found = CliRunner().invoke(app, LIGHT)
+    assert found.stderr.splitlines()[::3] == [f"living through the day: {share} %" for share in (0, 50, 100)]
 
 
 def test_the_same_seed_tells_the_same_truth(app: typer.Typer) -> None:

@@ -14,7 +14,11 @@ from tests.unit.core.worlds import HOUR, MINUTE, make_conditions, make_log
 SCHEMAS = Path(__file__).parents[3] / "schemas"
 WORLDS = 150
 STRETCHED_WORLDS = 40
-IDLE_MINUTES = {"same": {"call_center": 30, "branch": 30}, "by channel": {"call_center": 15, "branch": 30}}
+IDLE_MINUTES = {
+    "same": {"call_center": 30, "branch": 30},
+    "by channel": {"call_center": 15, "branch": 30},
+    "far apart": {"call_center": 15, "branch": 60},  # one is forgotten before the other has timed out
+}
 
 
 def make_catalog(idle_minutes: dict[str, int]) -> Catalog:
@@ -29,7 +33,7 @@ def make_catalog(idle_minutes: dict[str, int]) -> Catalog:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("windows", ["same", "by channel"])
+@pytest.mark.parametrize("windows", IDLE_MINUTES)
 def test_tables_after_crashes_equal_those_of_an_undisturbed_run(windows: str) -> None:
     catalog = make_catalog(IDLE_MINUTES[windows])
     for seed in range(WORLDS):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.catalog_files import load_catalog
-from pipeline.core.events import Arrived, Ended, InteractionEvent, Outcome, Queued, Reopened
+from pipeline.core.events import Arrived, Ended, InteractionEvent, Outcome, Queued, Reopened, Served
 from pipeline.core.interaction import Interaction
 from pipeline.core.pauses import LookupNeeded
 from pipeline.core.record import Decoded
@@ -34,8 +34,10 @@ class Source:
         self.shard = Shard(CATALOG, 0)
         self.shard.output.writing = True
 
-    def send(self, number: int, kind: type[InteractionEvent], time: int, *, synthetic: bool = False) -> None:
-        name = NAMES[number % len(NAMES)]
+    def send(
+        self, number: int, kind: type[InteractionEvent], time: int, *, synthetic: bool = False, name: str = ""
+    ) -> None:
+        name = name or NAMES[number % len(NAMES)]
         kind = Arrived if kind is Queued and name.startswith("branch") else kind
         fields = {"outcome": Outcome.COMPLETED} if kind is Ended else {}
         event = kind(interaction=str(number), touch_point=name, time=time, synthetic=synthetic, **fields)  # type: ignore[arg-type]  # of any kind
@@ -53,11 +55,24 @@ class Source:
         self.shard.write_due(minutes * MINUTE)
 
 
-def looked_through(shard: Shard) -> Counter[str]:
-    def is_open(held: Interaction) -> bool:
-        return held.lasts and held.idle_rank != RANK_TIMED_OUT and held.touch_point is not None
+def open_ones(shard: Shard) -> list[tuple[str, Interaction]]:
+    return [
+        (held.touch_point.name, held)
+        for held in shard.held.values()
+        if held.lasts and held.idle_rank != RANK_TIMED_OUT and held.touch_point is not None
+    ]
 
-    return Counter(held.touch_point.name for held in shard.held.values() if is_open(held) and held.touch_point)
+
+def looked_through(shard: Shard) -> Counter[str]:
+    return Counter(name for name, _ in open_ones(shard))
+
+
+def oldest_looked_for(shard: Shard) -> set[str]:
+    first: dict[str, Interaction] = {}
+    for name, held in open_ones(shard):
+        if name not in first or held.first_offset < first[name].first_offset:
+            first[name] = held
+    return {held.id for held in first.values()}
 
 
 def oldest(source: Source) -> list[tuple[str, int]]:
@@ -77,6 +92,7 @@ def test_the_open_ones_are_those_that_a_look_through_all_finds(story: list[tuple
         source.stand(stands)
         counted = {here.oldest.open_at: len(here.held) for here in source.shard.output.still_open.places()}
         assert counted == looked_through(source.shard)
+        assert {name for name, _ in oldest(source)} == oldest_looked_for(source.shard)
 
 
 @given(st.lists(steps, max_size=30))
@@ -102,6 +118,28 @@ def test_the_oldest_is_the_one_that_came_first() -> None:
         source.send(number, Arrived, START + number * MINUTE)
     source.send(0, Ended, START + 5 * MINUTE)
     assert oldest(source) == [("2", 2)]
+
+
+def test_one_that_is_open_again_is_the_oldest_again() -> None:
+    source = Source()
+    for number in (0, 2, 4):
+        source.send(number, Arrived, START + number * MINUTE)
+    source.send(0, Ended, START + 5 * MINUTE)
+    source.send(0, Reopened, START + 6 * MINUTE)
+    assert oldest(source) == [("0", 3)]
+
+
+def test_whoever_turns_out_to_be_elsewhere_is_counted_there_alone() -> None:
+    source = Source()
+    source.send(1, Served, START + MINUTE)
+    source.send(3, Served, START + MINUTE)
+    source.send(1, Arrived, START, name="branch/002/teller")
+    source.send(1, Ended, START + 2 * MINUTE)
+    places = source.shard.output.still_open.places()
+    assert [(here.oldest.open_at, list(here.held)) for here in places] == [("branch/001/teller", ["3"])]
+    source.send(3, Arrived, START, name="branch/002/teller")
+    places = source.shard.output.still_open.places()
+    assert [(here.oldest.open_at, list(here.held)) for here in places] == [("branch/002/teller", ["3"])]
 
 
 @given(st.lists(steps, max_size=30))

@@ -1,12 +1,17 @@
 """How a block is cut, and how long we go on trying."""
 
 import threading
+from typing import TYPE_CHECKING, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sink.block import MAX_PERIODS, Patience, cut
-from pipeline.sink.verdicts import Answer, Verdict
+from pipeline.sink.block import MAX_PERIODS, Block, Patience, cut
+from pipeline.sink.verdicts import DONE, Answer, Verdict
+from tests.scored_rows import LOG, PSEUDONYMS, scored
+
+if TYPE_CHECKING:
+    from pipeline.sink.clickhouse import ClickHouse
 
 AWAY = Answer(Verdict.RETRY, "away")
 
@@ -59,3 +64,31 @@ def test_delays_stay_below_their_bound_however_many_attempts() -> None:
 
     assert all(0 <= delay <= min(10.0, 0.25 * 2 ** min(attempt, 32)) for attempt, delay in enumerate(delays))
     assert len(set(delays)) > 150
+
+
+def test_every_insert_that_is_answered_is_progress() -> None:
+    """A block of many pieces may take a slow server longer than a watchdog waits for anything to move."""
+    moved = 0
+
+    class Server:
+        def insert(self, *_: object) -> Answer:
+            inserts.append(moved)
+            return DONE
+
+    def progress() -> None:
+        nonlocal moved
+        moved += 1
+
+    inserts: list[int] = []
+    block = Block()
+    block.add(LOG, [scored(f"call {number}") for number in range(50)])
+    block.write(
+        cast("ClickHouse", Server()),
+        PSEUDONYMS,
+        Patience(threading.Event(), lambda _: None),
+        max_rows=10,
+        progress=progress,
+    )
+
+    assert inserts == [0, 1, 2, 3, 4]
+    assert moved == 5
