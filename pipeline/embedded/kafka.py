@@ -209,6 +209,7 @@ def command(java_path: Path, folder: Path, main: str, *arguments: str, heap: str
         str(java_path),
         f"-Xmx{heap}",
         "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",  # a broker that lives for minutes spends half of its CPU on better code otherwise
         "-XX:+ExitOnOutOfMemoryError",
         "-Djava.awt.headless=true",
         "-cp",
