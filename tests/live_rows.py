@@ -62,7 +62,7 @@ def one(chance: random.Random, name: str, begin: int, lost: dict[str, float], **
         ended_at=None if is_open else started + chance.randrange(10 * MINUTE),
         served_at=started if chance.random() < 0.5 else None,
         state=State.OPEN if is_open else State.ENDED,
-        signals={"wait_seconds": 1.0} | {name: 30.0 for name in ELSEWHERE[: chance.randrange(4)]},
+        signals={"wait_seconds": 1.0} | dict.fromkeys(ELSEWHERE[: chance.randrange(4)], 30.0),
         synthetic=chance.random() < 0.05,
         partial=chance.random() < 0.05,
         **changes,
