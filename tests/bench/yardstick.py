@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 ROUNDS: Final = 3
 FETCH: Final = 10_000
@@ -19,13 +19,12 @@ FETCH: Final = 10_000
 
 async def read(brokers: str, topic: str) -> float:
     """Microseconds per record of one reading of the whole topic, from the first fetch on."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, isolation_level="read_committed")
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=brokers, isolation_level="read_committed")
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+        partitions = consumer.assignment()
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         left = {one for one in partitions if ends[one] > starts[one]}
-        consumer.assign(partitions)
         await consumer.seek_to_beginning()
         found = 0
         began = time.process_time()
@@ -42,7 +41,7 @@ async def read(brokers: str, topic: str) -> float:
 def stock_client(brokers: str, topic: str) -> float:
     """The same, by a process of its own: the least of several readings."""
     command = [sys.executable, "-m", "tests.bench.yardstick", brokers, topic]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 if __name__ == "__main__":
