@@ -31,6 +31,7 @@ class OpenHere:
         self.held: dict[str, Interaction] = {}
         self.returned: dict[str, Interaction] = {}
         self.scores: dict[str, float] = {}
+        self._latest = -1  # first offset of the latest that ever came
 
     @property
     def oldest(self) -> "Interaction":
@@ -40,9 +41,10 @@ class OpenHere:
 
     def add(self, held: "Interaction") -> None:
         """It is open here."""
-        last = next(reversed(self.held.values()), None)
-        if last is not None and held.first_offset < last.first_offset:
+        if held.first_offset < self._latest:
             self.returned[held.id] = held
+        else:
+            self._latest = held.first_offset
         self.held[held.id] = held
 
     def remove(self, held: "Interaction") -> None:

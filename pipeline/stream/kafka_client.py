@@ -7,7 +7,7 @@ through kafka-python. Partitions are numbers here, since a worker reads one log.
 
 import logging
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Self
 
@@ -23,7 +23,7 @@ from pipeline.settings import Settings
 from pipeline.stream.decode import Record
 from pipeline.stream.group_member import REQUEST_TIMEOUT_MS, group_member, stop_consumer
 from pipeline.stream.murmur2 import murmur2
-from pipeline.stream.parsed_records import hand_out_parsed_records
+from pipeline.stream.parsed_records import Piece, hand_out_parsed_records
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ READ_WAIT_MS: Final = 1_000
 READER_FETCH_WAIT_MS: Final = 50
 MAX_PIECES: Final = 4  # of one batch; the client fetches at most 1 MiB of a partition, or one record
 
-Batch = Mapping[int, Iterable[Sequence[Record]]]  # by partition the slices of a piece, to be read once
+Batch = Mapping[int, Piece]
 PartitionsChanged = Callable[[set[int]], Awaitable[None]]
 
 

@@ -4,10 +4,10 @@ Owns every private name of the client that we use; tests/integration/test_kafka_
 gone or means something else. Must not know what a record means.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import chain, islice
-from typing import Any, Final, Self
+from itertools import islice
+from typing import Any, Final
 
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
@@ -36,36 +36,6 @@ class FetchedBytes(MemoryRecords):  # type: ignore[misc]  # aiokafka is untyped
         super().__init__(data)
         self.data = data
 
-    def next_batch(self) -> "_Whole":
-        """The next batch, as one record of its own."""
-        return _Whole(super().next_batch())
-
-
-class _Whole:
-    """A batch that the client takes for a batch of one record: itself.
-
-    So the client decides over batches, transactions among them, and its loop over single records is not run: a fifth
-    of what reading them costs (tests/bench).
-    """
-
-    def __init__(self, batch: Any) -> None:  # noqa: ANN401  # aiokafka is untyped
-        self.batch = batch
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # as above
-        return getattr(self.batch, name)
-
-    def __iter__(self) -> Iterator[Self]:
-        yield self
-
-    def __next__(self) -> Any:  # noqa: ANN401  # the marker of a transaction
-        return next(self.batch)
-
-    @property
-    def offset(self) -> int:
-        """Of its last record."""
-        last: int = self.batch.next_offset - 1
-        return last
-
 
 class Piece:
     """The records of one partition that one fetch brought, in order, as lists of at most `SLICE` records.
@@ -75,29 +45,12 @@ class Piece:
     read once. Reading raises `KafkaError` when the log is damaged.
     """
 
-    def __init__(self, reading: "_Reading") -> None:
-        self._reading = reading
-        self._batches = reading.batches()
-        self._next_offset: int = reading.next_fetch_offset
+    def __init__(self, records: Iterator[Record]) -> None:
+        self._records = records
 
     def __iter__(self) -> Iterator[Sequence[Record]]:
-        with suppress(Exception):  # whatever it is, the second reading copes with it or raises it again
-            yield from self._slices(self._batches, SLICE)
-            return
-        try:  # one by one, so that all before a damaged one are handed out
-            yield from self._slices(self._reading.batches_again(self._next_offset), 1)
-        except Exception as error:
-            raise KafkaError(
-                f"{self._reading.place}: the records at offset {self._next_offset} or soon after"
-                f" cannot be read ({error!r}): restore them from a replica, or remove them with kafka-delete-records,"
-                " which the worker reports as a data gap"
-            ) from error
-
-    def _slices(self, batches: Iterator[Iterable[Record]], size: int) -> Iterator[Sequence[Record]]:
-        records = chain.from_iterable(batches)
-        while found := list(islice(records, size)):
-            self._next_offset = found[-1].offset + 1
-            yield found
+        while records := list(islice(self._records, SLICE)):
+            yield records
 
 
 class ParsedRecords:
@@ -112,7 +65,7 @@ class ParsedRecords:
         reading = _Reading(topic_partition, fetched, *how)
         self.next_fetch_offset: int = reading.next_fetch_offset
         self._end = max(end_of(fetched.data), self.next_fetch_offset)
-        self._piece: Piece | None = Piece(reading)
+        self._piece: Piece | None = Piece(reading.hand_over())
 
     def __iter__(self) -> Iterator[Piece]:
         """The piece, once; then it is the next fetch's turn."""
@@ -134,27 +87,28 @@ class _Reading(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is u
     _records: Any
     _records_iterator: Any
 
-    @property
-    def place(self) -> str:
-        """Topic and partition."""
-        return f"{self._tp.topic}/{self._tp.partition}"
-
-    def batches(self) -> Iterator[Iterable[Record]]:
-        """The records, batch by batch. If this held them, too, a fetch dropped half read would keep its memory."""
-        batches: Iterator[Iterable[Record]] = self._records_iterator
+    def hand_over(self) -> Iterator[Record]:
+        """The records. If this held them, too, a fetch that is dropped half read would keep its memory for long."""
+        records: Iterator[Record] = self._records_iterator
         self._records_iterator = None
-        return batches
+        return records
 
-    def batches_again(self, offset: int) -> Iterator[Iterable[Record]]:
-        """The records from that offset on, read by the tolerant parser; what is known of transactions stays."""
-        self._records = _TolerantRecords(self._records.data, offset)
-        self.next_fetch_offset = offset
-        again: Iterator[Iterable[Record]] = self._unpack_records()
-        return again
+    def _unpack_records(self) -> Iterator[Record]:
+        with suppress(Exception):  # whatever it is, the second reading copes with it or raises it again
+            yield from super()._unpack_records()
+            return
+        try:
+            self._records = _TolerantRecords(self._records.data, self.next_fetch_offset)
+            yield from super()._unpack_records()
+        except Exception as error:
+            raise KafkaError(
+                f"{self._tp.topic}/{self._tp.partition}: the records at offset {self.next_fetch_offset} or soon after"
+                f" cannot be read ({error!r}): restore them from a replica, or remove them with kafka-delete-records,"
+                " which the worker reports as a data gap"
+            ) from error
 
-    def _consumer_record(self, _partition: TopicPartition, whole: _Whole) -> Iterable[Record]:
-        start, batch = self.next_fetch_offset, whole.batch
-        return batch if batch.base_offset >= start else (record for record in batch if record.offset >= start)
+    def _consumer_record(self, _partition: TopicPartition, record: Record) -> Record:
+        return record
 
 
 class _TolerantRecords(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka is untyped
@@ -165,10 +119,10 @@ class _TolerantRecords(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka is u
         while self.has_next() and _DefaultRecordBatchPy(self._next_slice).next_offset <= offset:
             self.next_batch()
 
-    def next_batch(self) -> _Whole:
+    def next_batch(self) -> Any:  # noqa: ANN401  # aiokafka is untyped
         batch = _TolerantBatch(self._next_slice)
         super().next_batch()
-        return _Whole(batch)
+        return batch
 
 
 class _TolerantBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # aiokafka is untyped

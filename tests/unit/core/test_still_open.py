@@ -129,6 +129,18 @@ def test_one_that_is_open_again_is_the_oldest_again() -> None:
     assert oldest(source) == [("0", 3)]
 
 
+def test_of_several_that_are_open_again_the_one_that_came_first_is_the_oldest() -> None:
+    source = Source()
+    for number in (0, 2, 4, 6):
+        source.send(number, Arrived, START + number * MINUTE)
+    for kind in (Ended, Reopened):
+        for number in (2, 4):
+            source.send(number, kind, START + 10 * MINUTE)
+    for number in (0, 2):
+        source.send(number, Ended, START + 11 * MINUTE)
+    assert oldest(source) == [("4", 2)]
+
+
 def test_whoever_turns_out_to_be_elsewhere_is_counted_there_alone() -> None:
     source = Source()
     source.send(1, Served, START + MINUTE)

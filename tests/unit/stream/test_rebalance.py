@@ -11,6 +11,7 @@ from pipeline.stream import partitions as partitions_module
 from pipeline.stream import worker as worker_module
 from pipeline.stream.cut import Cut
 from pipeline.stream.kafka_client import Batch, Committed
+from pipeline.stream.parsed_records import Piece
 from pipeline.stream.place import Log
 from pipeline.stream.worker import Worker
 from pipeline.telemetry.health import Health
@@ -39,7 +40,7 @@ class Client:
     def take(self, count: int) -> Batch:
         batch = [] if self.held else LOG[self.position : self.position + count]
         self.position += len(batch)
-        return {0: [batch]} if batch else {}
+        return {0: Piece(iter(batch))} if batch else {}
 
     def hold_back(self, partitions: set[int]) -> None:
         self.held |= partitions
