@@ -8,6 +8,8 @@ from aiokafka.record.util import calc_crc32c
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
 LOG_APPEND_TIME: Final = 0x08
+CONTROL: Final = 0x20
+ABORT, COMMIT = b"\x00\x00\x00\x00", b"\x00\x00\x00\x01"
 LENGTH_AT, CRC_AT, ATTRIBUTES_AT, MAX_TIMESTAMP_AT, RECORDS_AT = 8, 17, 21, 35, 61
 # A record with key `k`, value `vv` and no headers, in ways that no client writes, but a broker takes.
 SPELLINGS: Final = {
@@ -50,6 +52,13 @@ def batch(
         builder.append(number, stamp + number, key, value, [(RawName(name), content) for name, content in headers])
     data = bytearray(builder.build())
     struct.pack_into(">q", data, 0, base_offset)
+    return sealed(data)
+
+
+def marker(key: bytes, producer: int, offset: int) -> bytes:
+    """The batch by which a broker ends a transaction: `key` says how."""
+    data = bytearray(batch([(key, bytes(6), [])], offset, transaction_of=producer))
+    data[ATTRIBUTES_AT + 1] |= CONTROL
     return sealed(data)
 
 

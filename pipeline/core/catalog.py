@@ -95,6 +95,7 @@ class Catalog:
         self._resolved: list[dict[str, TouchPoint]] = [{} for _ in range(len(self.changes) + 1)]
         self._fingerprints = [self._make_fingerprint(clock) for clock in (-1, *self.changes)]
         self._longest = [self._make_longest(clock) for clock in (-1, *self.changes)]
+        self._longest_tails = [each.idle_timeout + each.correction_window for each in self._longest]
 
     def resolve(self, name: str, clock: int) -> TouchPoint | None:
         """The touch-point of that name as valid at the clock; None if the catalog does not know it then.
@@ -147,6 +148,10 @@ class Catalog:
     def longest(self, clock: int) -> Windows:
         """The longest windows ever valid up to a clock: those of an interaction whose channel is not known yet."""
         return self._longest[bisect_right(self.changes, clock) if self.changes else 0]
+
+    def longest_tail(self, clock: int) -> int:
+        """For how long a tail of an interaction whose channel is not known may be held, in milliseconds."""
+        return self._longest_tails[bisect_right(self.changes, clock) if self.changes else 0]
 
     def horizon(self, clock: int | None = None) -> int:
         """How far back in event time a rebuild may reach, in milliseconds: max open + idle + 3 corrections.

@@ -6,7 +6,7 @@ here. A struct refuses fields it does not know: decoding takes that as the sign 
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, final
 
 from msgspec import Struct, field
 
@@ -27,6 +27,7 @@ TYPE_PREFIX: Final = "touchpoint."
 OPERATION_TYPE: Final = "touchpoint.operation.v1"
 
 
+@final
 class Operation(Struct, kw_only=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """A backend system's work for one interaction. `time` is its start."""
 

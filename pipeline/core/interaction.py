@@ -120,10 +120,6 @@ class Interaction:
                 self.ending = order
                 self.ending_outcome = ending_outcome(event)
 
-    def read_operation(self, clock: int, longest: Windows) -> None:
-        """Note that an operation came, whatever becomes of it."""
-        self.tail_until = clock + longest.idle_timeout + longest.correction_window
-
     def oldest_unseen(self) -> int:
         """Opened before this, it may have been known, ended and forgotten already."""
         return self.first_clock - self.windows.idle_timeout - self.windows.correction_window

@@ -3,6 +3,8 @@
 Owns the shapes that pass between decoding, the shard and the sink; must not know Kafka.
 """
 
+from typing import final
+
 from msgspec import Struct
 
 from pipeline.core.catalog import TouchPoint
@@ -39,6 +41,7 @@ class DecodedSide(Struct, gc=False):
     unknown_fields: bool = False
 
 
+@final
 class Reject(Struct, frozen=True, gc=False):
     """Why a record cannot be used; `detail` is a field path or a sentence, never content of the record."""
 

@@ -72,7 +72,7 @@ class Shard:
         if held is not None:
             held.read_clock = clock
             if record.touch_point is None:
-                held.read_operation(clock, self._catalog.longest(clock))
+                held.tail_until = clock + self._catalog.longest_tail(clock)  # an operation, whatever becomes of it
             if (digest := held.digests.get(record.key)) is not None:
                 self._fold_known(held, record, origin, clock, same=digest == record.digest)
                 return

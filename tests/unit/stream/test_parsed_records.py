@@ -21,7 +21,7 @@ from pipeline.stream.decode import NAMES_MADE_PRINTABLE, Record
 from pipeline.stream.parsed_records import SLICE, FetchedBytes, ParsedRecords
 from pipeline.stream.rejects import reject_message
 from tests.contract.records import PARTITION, STAMP, small_decoder
-from tests.raw_records import ATTRIBUTES_AT, SPELLINGS, Sent, batch, batch_of, sealed, stamped
+from tests.raw_records import ABORT, ATTRIBUTES_AT, COMMIT, SPELLINGS, Sent, batch, batch_of, marker, sealed, stamped
 from tests.unit.stream.cases import DATA, HEADERS, STRUCTURED
 
 GZIP = 1
@@ -34,6 +34,12 @@ names = st.binary(max_size=6) | st.text(max_size=4).map(str.encode) | st.sampled
 contents = st.none() | st.binary(max_size=10)
 sent = st.tuples(contents, contents, st.lists(st.tuples(names, contents), max_size=3))
 batches = st.lists(st.lists(sent, min_size=1, max_size=4), min_size=1, max_size=4)
+# Of each batch, or end of a transaction: the producer (None: outside of any), and its records or how it ends.
+transactions = st.lists(
+    st.tuples(st.none() | st.sampled_from([7, 8]), st.lists(st.sampled_from([GOOD, BAD]), min_size=1, max_size=3))
+    | st.tuples(st.sampled_from([7, 8]), st.sampled_from([ABORT, COMMIT])),
+    max_size=12,
+)
 
 
 def fetched(data: bytes, start: int = 0, aborted: Sequence[tuple[int, int]] = ()) -> ParsedRecords:
@@ -148,6 +154,35 @@ def test_what_was_aborted_is_not_handed_out_also_after_a_damaged_record() -> Non
     assert [one.offset for one in parsed(data)] == [0, 1, 2, 3]
     data = batch([GOOD], transaction_of=7) + batch([BAD], 1) + batch([GOOD], 2, transaction_of=7)
     assert [one.offset for one in parsed(data, aborted=[(7, 0)])] == [1]
+
+
+@given(transactions, st.integers(0, 5))
+@example([(7, [GOOD]), (7, ABORT), (None, [BAD]), (7, [GOOD]), (7, COMMIT)], 0)
+@example([(7, [GOOD]), (None, [GOOD]), (7, ABORT), (None, [BAD]), (7, [BAD]), (7, ABORT), (7, [GOOD])], 0)
+def test_of_any_transactions_what_was_committed_comes_once(
+    parts: list[tuple[int | None, list[Sent] | bytes]], start: int
+) -> None:
+    data, offset = b"", 0
+    expected: dict[int, list[int]] = {}  # offsets by the offset of the transaction's first batch, -1 outside of any
+    running: dict[int, int] = {}
+    aborted: list[tuple[int, int]] = []
+    for producer, content in parts:
+        if isinstance(content, bytes):
+            assert producer is not None
+            data += marker(content, producer, offset)
+            first = running.pop(producer, None)
+            if first is not None and content == ABORT:
+                aborted.append((producer, first))
+                del expected[first]
+            offset += 1
+            continue
+        data += batch(content, offset, transaction_of=producer)
+        first = -1 if producer is None else running.setdefault(producer, offset)
+        expected.setdefault(first, []).extend(range(offset, offset + len(content)))
+        offset += len(content)
+    start %= len(parts[0][1]) if parts and isinstance(parts[0][1], list) else 1
+    wanted = sorted(offset for offsets in expected.values() for offset in offsets if offset >= start)
+    assert [one.offset for one in parsed(data, start, aborted)] == wanted
 
 
 def test_a_wrong_checksum_ends_reading_where_it_stands_and_says_so() -> None:
