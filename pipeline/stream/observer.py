@@ -27,7 +27,10 @@ ASK_SECONDS: Final = 5.0  # how often the broker is asked for the end of a log t
 
 
 class Observer:
-    """Looks at partitions and services. `in_flight`: whether a block is; `silent`: services that do not answer."""
+    """Looks at partitions and services.
+
+    `in_hand`: whether records or a block are; `silent`: services that do not answer.
+    """
 
     def __init__(  # noqa: PLR0913  # what it looks at, and whom it tells
         self,
@@ -36,14 +39,14 @@ class Observer:
         metrics: Metrics,
         health: Health,
         *,
-        in_flight: Callable[[], bool],
+        in_hand: Callable[[], bool],
         silent: Callable[[], list[str]],
     ) -> None:
         self._partitions = partitions
         self._consumer = consumer
         self._metrics = metrics
         self._health = health
-        self._in_flight = in_flight
+        self._in_hand = in_hand
         self._silent = silent
         self._ends: dict[int, tuple[int, int]] = {}  # as asked for, and when (epoch ms)
         self._asked = 0.0
@@ -90,7 +93,7 @@ class Observer:
         if time.monotonic() > self._say_at:
             self.say_what_is_left()
             log.info("%s records to go", f"{sum(one.behind or 0 for one in at_work + waiting):,}")
-        if not self._in_flight() and all(self._is_cut(folding) for folding in live):
+        if not self._in_hand() and all(self._is_cut(folding) for folding in live):
             metrics.all_durable()
         self._health.beat(self._unready())
 

@@ -61,11 +61,9 @@ class Worker:
         self._progress = progress
         count = kafka_log.partition_count
         decoder = Decoder(
-            catalog,
-            partition_of(settings.partitioner, count),
-            settings.max_record_bytes,
-            int(settings.max_ahead_seconds * 1000),
-        )
+            catalog, partition_of(settings.partitioner, count),
+            settings.max_record_bytes, int(settings.max_ahead_seconds * 1000),
+        )  # fmt: skip
         self._feed = ConditionFeed(settings, catalog)
         self._busy = asyncio.Lock()  # held while a batch is folded or a block is cut
         self.partitions = Partitions(
@@ -86,8 +84,7 @@ class Worker:
         self._writer = Writer(settings, self._consumer, self._sender, progress, metrics)
         self._observer = Observer(
             self.partitions, self._consumer, metrics, health,
-            in_flight=lambda: self._in_flight is not None,
-            silent=self._silent_services,
+            in_hand=lambda: self.in_hand, silent=self._silent_services,
         )  # fmt: skip
         self._cutter = Cutter(kafka_log, catalog, settings.epoch)
         self._in_flight: asyncio.Task[bool] | None = None
@@ -128,11 +125,16 @@ class Worker:
         await self._writer.close(budget.share(LEAVING))
 
     @property
+    def in_hand(self) -> bool:
+        """Whether records or a block are, also while a look-up waits."""
+        return self._in_flight is not None or self._busy.locked()
+
+    @property
     def has_work(self) -> bool:
         """Whether something is to be done that should show progress: nothing can while no broker answers."""
         partitions = self.partitions
         behind = bool(partitions.rebuilding) or any(one.stood_since is None for one in partitions.live.values())
-        return self.broker_answers and (self._in_flight is not None or self._busy.locked() or behind)
+        return self.broker_answers and (self.in_hand or behind)
 
     def _silent_services(self) -> list[str]:
         reasons = [] if self.broker_answers else ["no Kafka broker answers"]

@@ -77,6 +77,7 @@ class Scene:
     """One partition of this worker, looked at `LATER` than it happens."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.in_hand = False
         self.kafka = kafka = Kafka()
         monkeypatch.setattr(partitions_module, "read_commits", kafka.read_commits)
         monkeypatch.setattr(partitions_module, "LogReader", lambda *_: kafka)
@@ -96,7 +97,7 @@ class Scene:
         self.partitions.consumer = anything
         self.observer = Observer(
             self.partitions, anything, self.metrics, Health(120, lambda: 0.0),
-            in_flight=lambda: False, silent=list,
+            in_hand=lambda: self.in_hand, silent=list,
         )  # fmt: skip
         monkeypatch.setattr("pipeline.stream.observer.LOOK_SECONDS", 0.001)
 
@@ -122,6 +123,25 @@ def test_a_partition_is_behind_its_commit_and_since_its_assignment_until_it_is_r
         assert here.shown("lag_records") == END - COMMITTED
         assert here.shown("lag_seconds") == pytest.approx(LATER, abs=10)
         here.partitions.cancel_rebuild()
+
+    asyncio.run(scene())
+
+
+def test_the_age_of_the_commit_grows_while_anything_is_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        here = Scene(monkeypatch)
+        here.kafka.released.set()
+        await here.partitions.assigned({0})
+        await here.looked()
+        here.partitions.committed[0] = Committed(COMMITTED, "")
+        commits: list[float] = []
+        monkeypatch.setattr(here.metrics, "all_durable", lambda: commits.append(time.monotonic()))
+        here.in_hand = True
+        await here.looked()
+        assert commits == []
+        here.in_hand = False
+        await here.looked()
+        assert commits != []
 
     asyncio.run(scene())
 

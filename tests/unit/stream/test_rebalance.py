@@ -5,8 +5,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Self
 
 import pytest
+from msgspec import structs
 
+from pipeline.contract.examples import event_example
 from pipeline.settings import Settings
+from pipeline.source.encode import encode
 from pipeline.stream import partitions as partitions_module
 from pipeline.stream import worker as worker_module
 from pipeline.stream.cut import Cut
@@ -16,9 +19,10 @@ from pipeline.stream.place import Log
 from pipeline.stream.worker import Worker
 from pipeline.telemetry.health import Health
 from pipeline.telemetry.metrics import Metrics
-from tests.contract.records import encoded, kafka_record, small_catalog
+from tests.contract.records import STAMP, WINDOWS, encoded, kafka_record, small_catalog
 
 MINE: Final = {0}
+HOUR: Final = 3_600_000
 LOG: Final = [kafka_record(*encoded("queued", event_id=f"id-{offset}"), offset=offset) for offset in range(12)]
 ENOUGH_FETCHES: Final = 30
 
@@ -249,3 +253,32 @@ def test_drain_does_not_end_between_losing_partitions_and_getting_others(monkeyp
         return await here.run(here.joined, lost, nothing_yet, given_again, drain=True)
 
     assert asyncio.run(scene()) == len(LOG)
+
+
+def test_a_look_up_that_waits_is_work_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent(Beside):
+        """Asked about earlier lives, it never answers."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked = asyncio.Event()
+
+        async def earlier_lives(self, _: Sequence[str]) -> Mapping[str, list[tuple[str, int]]]:
+            self.asked.set()
+            return await asyncio.Future()
+
+    later = structs.replace(event_example("queued"), interaction="another", time=STAMP + WINDOWS.idle_timeout + 1)
+    record = kafka_record(*encode(later, "call_center", "id", "source"), offset=len(LOG), stamp=STAMP + HOUR)
+    monkeypatch.setitem(globals(), "LOG", [*LOG, record])  # it makes the others due: is this a tail of another life?
+
+    async def scene() -> None:
+        beside = Silent()
+        here = Scene(monkeypatch, beside)
+        running = asyncio.create_task(here.run(here.joined))
+        async with asyncio.timeout(50):
+            await beside.asked.wait()
+        assert beside.commits[0].position == record.offset  # all that was folded is durable, and yet
+        assert here.worker.in_hand
+        running.cancel()
+
+    asyncio.run(scene())
