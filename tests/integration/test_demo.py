@@ -18,6 +18,7 @@ import pytest
 
 from tests.at_work import COMMAND, PREFIX, Process, wait_until
 from tests.integration.conftest import taken_down
+from tests.readme_blocks import outputs, prints
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(700)]
 RUN_SECONDS = 600
@@ -128,6 +129,11 @@ def test_the_branch_without_coffee_and_counter_is_named(busy: str) -> None:
     assert "short of refreshments" in heading
     assert drops(told) == {"branch/002/teller": ("13:30", "16:30")}
     assert "wait.line (branch management)" in " ".join(told.split())
+
+
+def test_the_readme_shows_what_is_told(busy: str) -> None:
+    (shown,) = outputs("See it live")
+    assert prints(shown).search(busy)
 
 
 def test_every_line_of_the_story_can_be_asked_again_as_it_stands(busy: str, busy_dir: Path) -> None:
