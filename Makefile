@@ -34,8 +34,8 @@ picture: $(READY) ## Take the picture of the board that the README shows
 check: lint types ## Format, lint, types and the quick tests: about a minute
 	$(BIN)/pytest -q --numprocesses 2 tests/unit tests/contract
 
-test: lint types ## The same with all tests, integration and faults included, two files at a time: a quarter of an hour on two idle cores
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests
+test: lint types ## The same with all tests, integration and faults included, three files at a time, as much of them is waiting: twelve minutes on two idle cores
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests
 
 bench: $(READY) ## Measure CPU per event, latency, memory, signals and scores (needs the recorded calls, see README)
 	$(BIN)/python -m tests.bench.engine

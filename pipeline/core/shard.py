@@ -22,6 +22,7 @@ from pipeline.core.timers import Timers
 
 NO_CUSTOMER: Final = "no event of a customer belongs to this operation"
 OVER: Final = "its interaction is over"
+FORGOTTEN: Final = "its interaction was over and forgotten"  # said before and after the look-up that tells so
 OTHER_BYTES: Final = "an event of this source and id came with other bytes"
 SETTLED_AT_ONCE: Final = 5_000  # about 0.1 s, far below the session timeout of the group
 
@@ -90,8 +91,8 @@ class Shard:
         orphan = held.standing is ORPHAN
         if orphan and isinstance(record.event, InteractionEvent):
             return False
-        reason, detail = (RejectReason.ORPHAN, NO_CUSTOMER) if orphan else (RejectReason.LATE, OVER)
-        self.output.reject(record.offset, origin, reason, detail)
+        late = RejectReason.LATE, FORGOTTEN if held.dead else OVER
+        self.output.reject(record.offset, origin, *((RejectReason.ORPHAN, NO_CUSTOMER) if orphan else late))
         return True
 
     def _begin(self, record: Decoded, clock: int, clock_before: int, dead: Interaction | None) -> Interaction:
@@ -245,20 +246,19 @@ class Shard:
 
     def _decide(self, held: Interaction) -> None:
         if held.earlier:
-            self.output.reject_all(held, RejectReason.LATE, "its interaction was over and forgotten")
-            self._bury(held, LATE)
+            self._bury(held, LATE, RejectReason.LATE, FORGOTTEN)
         elif held.opened:
             held.standing = OWN
             self.output.touch(held)
         elif held.channel is None:
-            self.output.reject_all(held, RejectReason.ORPHAN, NO_CUSTOMER)
-            self._bury(held, ORPHAN)
+            self._bury(held, ORPHAN, RejectReason.ORPHAN, NO_CUSTOMER)
         else:
             held.standing = PARTIAL
             self.output.touch(held)
         held.refusable = None
 
-    def _bury(self, held: Interaction, standing: Standing) -> None:
+    def _bury(self, held: Interaction, standing: Standing, reason: RejectReason, detail: str) -> None:
+        self.output.reject_all(held, reason, detail)
         self._correctable.drop(held)
         held.bury(standing)
 

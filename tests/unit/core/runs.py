@@ -29,7 +29,7 @@ class World:
         self.catalog = catalog
         self.epoch = 0
         self.rows: dict[tuple[int, str], ScoredInteraction] = {}
-        self.rejects: dict[int, RejectReason] = {}
+        self.rejects: dict[int, tuple[RejectReason, str]] = {}
         self.contradictions: list[tuple[ScoredInteraction, ScoredInteraction]] = []
 
     def insert(self, written: Iterable[ScoredInteraction], rejected: Iterable[Rejection]) -> None:
@@ -42,13 +42,13 @@ class World:
             if old is None or row.version >= old.version:
                 self.rows[key] = row
         for reject in rejected:
-            self.reject(reject.offset, reject.reason)
+            self.reject(reject.offset, reject.reason, reject.detail)
 
-    def reject(self, offset: int, reason: RejectReason) -> None:
+    def reject(self, offset: int, reason: RejectReason, detail: str) -> None:
         """The same for rejects: a reason of higher rank stays."""
         old = self.rejects.get(offset)
-        if old is None or REASON_RANKS.get(reason, 0) >= REASON_RANKS.get(old, 0):
-            self.rejects[offset] = reason
+        if old is None or REASON_RANKS.get(reason, 0) >= REASON_RANKS.get(old[0], 0):
+            self.rejects[offset] = reason, detail
 
     def earlier_lives(self, shard: Shard, ids: Iterable[str]) -> dict[str, bool]:
         """Which of these have a row of an earlier life."""

@@ -75,7 +75,7 @@ def test_worlds_hold_what_the_promise_is_about() -> None:
 
     run_undisturbed(world)
 
-    assert {"late", "orphan", "conflict"} <= {reason.value for reason in world.rejects.values()}
+    assert {"late", "orphan", "conflict"} <= {reason.value for reason, _ in world.rejects.values()}
     assert {"ended", "timed_out"} == {row.state.value for row in world.rows.values()}
     assert any(row.partial for row in world.rows.values())
     assert any(row.duplicates for row in world.rows.values())
