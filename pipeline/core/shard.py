@@ -17,13 +17,10 @@ from pipeline.core.interaction import LATE, NEVER, ORPHAN, OWN, PARTIAL, UNDECID
 from pipeline.core.output import Output
 from pipeline.core.pauses import LookupNeeded, MoreDue
 from pipeline.core.record import Decoded, Reject
+from pipeline.core.refusals import NO_CUSTOMER, OLD, OLD_OR_FORGOTTEN, OTHER_BYTES, OVER
 from pipeline.core.scored import ENDED, OPEN, TIMED_OUT
 from pipeline.core.timers import Timers
 
-NO_CUSTOMER: Final = "no event of a customer belongs to this operation"
-OVER: Final = "its interaction is over"
-FORGOTTEN: Final = "its interaction was over and forgotten"  # said before and after the look-up that tells so
-OTHER_BYTES: Final = "an event of this source and id came with other bytes"
 SETTLED_AT_ONCE: Final = 5_000  # about 0.1 s, far below the session timeout of the group
 
 
@@ -80,7 +77,7 @@ class Shard:
             if (held.over or held.dead) and self._is_refused(held, record, origin):
                 return
         if time < clock - self._shortest_horizon and time < clock - self._catalog.horizon(clock):
-            self.output.reject(record.offset, origin, RejectReason.LATE, "older than the horizon")
+            self.output.reject(record.offset, origin, RejectReason.LATE, OLD if held is None else OLD_OR_FORGOTTEN)
             return
         if held is None or held.dead:
             held = self._begin(record, clock, clock_before, dead=held)
@@ -91,7 +88,7 @@ class Shard:
         orphan = held.standing is ORPHAN
         if orphan and isinstance(record.event, InteractionEvent):
             return False
-        late = RejectReason.LATE, FORGOTTEN if held.dead else OVER
+        late = RejectReason.LATE, OLD_OR_FORGOTTEN if held.dead else OVER
         self.output.reject(record.offset, origin, *((RejectReason.ORPHAN, NO_CUSTOMER) if orphan else late))
         return True
 
@@ -246,7 +243,7 @@ class Shard:
 
     def _decide(self, held: Interaction) -> None:
         if held.earlier:
-            self._bury(held, LATE, RejectReason.LATE, FORGOTTEN)
+            self._bury(held, LATE, RejectReason.LATE, OLD_OR_FORGOTTEN)
         elif held.opened:
             held.standing = OWN
             self.output.touch(held)

@@ -126,7 +126,7 @@ class Worker:
 
     @property
     def in_hand(self) -> bool:
-        """Whether records or a block are, also while a look-up waits."""
+        """Whether a block is on its way, or the path at work: it is while it waits in the middle, as for a look-up."""
         return self._in_flight is not None or self._busy.locked()
 
     @property

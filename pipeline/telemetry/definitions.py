@@ -150,7 +150,8 @@ COMMIT_AGE: Final = Metric(
     "touchpoint_commit_age_seconds",
     Kind.GAUGE,
     (),
-    "Time since the last commit, or since all that was read was committed; about 0 while there is nothing to commit.",
+    "Time since the last commit, or since all that was read was committed; about 0 while there is nothing to commit"
+    " and Kafka answers.",
 )
 
 COMMITS_REFUSED: Final = Metric(

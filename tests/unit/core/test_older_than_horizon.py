@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from pipeline.catalog_files import load_catalog
@@ -55,6 +56,31 @@ def test_copy_of_an_event_stays_a_duplicate_however_old_it_is() -> None:
 
     assert (shard.output.tally.applied, shard.output.tally.duplicates) == (3, 1)
     assert not shard.output.tally.rejected.total()
+
+
+@pytest.mark.parametrize("old", [NOW - CATALOG.horizon() + 40 * SECOND, NOW - CATALOG.horizon() + 30 * SECOND])
+def test_what_is_said_of_a_late_event_does_not_depend_on_when_a_look_up_was_answered(old: int) -> None:
+    """Sent again: before the look-up a life of which nobody knows yet, afterwards one that was over and forgotten."""
+
+    def rejects(answered_after: int) -> list[tuple[int, RejectReason, str]]:
+        shard = Shard(CATALOG, 0)
+        first = NOW - CATALOG.horizon() + 30 * SECOND
+        records = [
+            (arrived(NOW, "another"), "a"),
+            (arrived(first), "b"),
+            (arrived(NOW + 60 * SECOND, "another"), "c"),  # by now all of the other one are older than the horizon
+            (Served(interaction="i", touch_point=TOUCH_POINT, time=old), "d"),
+            (arrived(first), "b"),
+        ]
+        for number, (event, key) in enumerate(records):
+            fold(shard, event, NOW + 60 * SECOND, key=key)
+            if number == answered_after:
+                shard.answer({"i": True})
+        return sorted((each.offset, each.reason, each.detail) for each in shard.output.take()[1])
+
+    known_at_once, known_at_the_end = rejects(answered_after=1), rejects(answered_after=4)
+    assert known_at_once == known_at_the_end
+    assert [offset for offset, _, _ in known_at_once] == [1, 3, 4]
 
 
 def with_longer_windows(valid_from: int) -> Catalog:
