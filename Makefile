@@ -35,7 +35,8 @@ check: lint types ## Format, lint, types and the quick tests: about a minute
 	$(BIN)/pytest -q --numprocesses 2 tests/unit tests/contract
 
 test: lint types ## The same with all tests, integration and faults included, three files at a time, as much of them is waiting: twelve minutes on two idle cores
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests
+	@scripts/kcat
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests
 
 bench: $(READY) ## Measure CPU per event, latency, memory, signals and scores (needs the recorded calls, see README)
 	$(BIN)/python -m tests.bench.engine
