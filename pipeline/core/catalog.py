@@ -95,6 +95,7 @@ class Catalog:
         self._resolved: list[dict[str, TouchPoint]] = [{} for _ in range(len(self.changes) + 1)]
         self._fingerprints = [self._make_fingerprint(clock) for clock in (-1, *self.changes)]
         self._longest = [self._make_longest(clock) for clock in (-1, *self.changes)]
+        # Beside `_longest`, because it is asked for with each operation (tests/bench).
         self._longest_tails = [each.idle_timeout + each.correction_window for each in self._longest]
 
     def resolve(self, name: str, clock: int) -> TouchPoint | None:

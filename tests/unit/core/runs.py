@@ -30,7 +30,7 @@ class World:
         self.epoch = 0
         self.rows: dict[tuple[int, str], ScoredInteraction] = {}
         self.rejects: dict[int, tuple[RejectReason, str]] = {}
-        self.contradictions: list[tuple[ScoredInteraction, ScoredInteraction]] = []
+        self.contradictions: list[tuple[object, object]] = []  # equal versions of other content: any of them may stay
 
     def insert(self, written: Iterable[ScoredInteraction], rejected: Iterable[Rejection]) -> None:
         """What ClickHouse does: the newest version of a key wins, of equal ones the last."""
@@ -46,9 +46,12 @@ class World:
 
     def reject(self, offset: int, reason: RejectReason, detail: str) -> None:
         """The same for rejects: a reason of higher rank stays."""
-        old = self.rejects.get(offset)
-        if old is None or REASON_RANKS.get(reason, 0) >= REASON_RANKS.get(old[0], 0):
-            self.rejects[offset] = reason, detail
+        old, new = self.rejects.get(offset), (reason, detail)
+        rank, old_rank = REASON_RANKS.get(reason, 0), -1 if old is None else REASON_RANKS.get(old[0], 0)
+        if rank == old_rank and old != new:
+            self.contradictions.append((old, new))
+        if rank >= old_rank:
+            self.rejects[offset] = new
 
     def earlier_lives(self, shard: Shard, ids: Iterable[str]) -> dict[str, bool]:
         """Which of these have a row of an earlier life."""
